@@ -1,0 +1,129 @@
+//! Stack traces: frames kept, scrubbed, and the one to blame. Not how they group into issues.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use crate::scrub;
+
+const FRAMES_MAX: usize = 100;
+const TEXT_BYTES_MAX: usize = 512;
+
+/// One frame, as it is sent and as it is kept; whatever else a sender says of a frame is let go.
+#[derive(Deserialize, Serialize)]
+struct Frame<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    module: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    file: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    function: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    line: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    col: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_app: Option<bool>,
+}
+
+/// A stack, ready for its columns.
+pub(super) struct Stack {
+    /// The frames as JSON, newest first as given.
+    pub frames: String,
+    /// The first frame of the app's own, else the first: `function in file`. None for a stack without frames.
+    pub culprit: Option<String>,
+}
+
+/// Reads the frames of an error.
+pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
+    if !raw.starts_with('[') {
+        return Err(Refusal::field(field, "must be an array of frames, newest first"));
+    }
+    let mut frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
+        Refusal::field(field, "must hold frames of {module, file, function: texts; line, col: integers; in_app: Boolean}")
+    })?;
+    frames.truncate(FRAMES_MAX);
+    for frame in &mut frames {
+        clean(&mut frame.module, scrub::text);
+        clean(&mut frame.file, scrub::file);
+        clean(&mut frame.function, scrub::text);
+    }
+    let blamed = frames.iter().find(|frame| frame.in_app == Some(true)).or(frames.first());
+    let culprit = blamed.and_then(culprit_of);
+    let frames = serde_json::to_string(&frames).expect("frames of texts and numbers are JSON");
+    Ok(Stack { frames, culprit })
+}
+
+fn clean<'a>(text: &mut Option<Cow<'a, str>>, scrub: impl Fn(&str) -> Cow<'_, str>) {
+    let Some(text) = text else { return };
+    if text.contains('\0') {
+        *text = Cow::Owned(text.replace('\0', ""));
+    }
+    let scrubbed = scrub(text);
+    if scrubbed != *text {
+        *text = Cow::Owned(scrubbed.into_owned());
+    }
+    if text.len() > TEXT_BYTES_MAX {
+        *text = Cow::Owned(scrub::cut(text, TEXT_BYTES_MAX).to_owned());
+    }
+}
+
+fn culprit_of(frame: &Frame<'_>) -> Option<String> {
+    let place = frame.file.as_deref().or(frame.module.as_deref());
+    let culprit = match (frame.function.as_deref(), place) {
+        (Some(function), Some(place)) => format!("{function} in {place}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => return None,
+    };
+    Some(scrub::cut(&culprit, TEXT_BYTES_MAX).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(raw: &str) -> Stack {
+        read_stack("stack", raw).unwrap_or_else(|refusal| panic!("{}", refusal.message))
+    }
+
+    #[test]
+    fn blames_the_first_frame_of_the_app() {
+        let stack = read(
+            r#"[{"file":"vendor.js","function":"call"},{"file":"app.js","function":"draw","line":3,"in_app":true,"vars":{}},
+                {"file":"app.js","function":"main","in_app":true}]"#,
+        );
+        assert_eq!(stack.culprit.as_deref(), Some("draw in app.js"));
+        assert!(stack.frames.contains(r#"{"file":"app.js","function":"draw","line":3,"in_app":true}"#));
+        assert_eq!(read(r#"[{"module":"a.b"},{"function":"f"}]"#).culprit.as_deref(), Some("a.b"));
+        assert_eq!(read("[]").culprit, None);
+    }
+
+    #[test]
+    fn files_lose_their_query_and_the_name_of_a_home() {
+        let stack = read(
+            r#"[{"file":"https://cdn.example.com/app.js?v=1&token=abc#x"},{"file":"/home/jane/src/app.rs"},
+                {"file":"C:\\Users\\Jane Doe\\app.py","function":"mail jane@example.com"}]"#,
+        );
+        for gone in ["?", "token", "jane", "Jane"] {
+            assert!(!stack.frames.contains(gone), "{gone} in {}", stack.frames);
+        }
+        assert!(stack.frames.contains("https://cdn.example.com/app.js\""));
+        assert!(stack.frames.contains("/home/[user]/src/app.rs"));
+    }
+
+    #[test]
+    fn keeps_a_hundred_frames_and_no_more_text_than_it_must() {
+        let many = format!("[{}]", vec![r#"{"function":"f"}"#; 300].join(","));
+        assert_eq!(read(&many).frames.matches("function").count(), FRAMES_MAX);
+        let long = format!(r#"[{{"function":"{}"}}]"#, "f".repeat(5000));
+        assert!(read(&long).frames.len() < 600);
+    }
+
+    #[test]
+    fn refuses_what_is_no_stack() {
+        for raw in ["{}", "\"at draw\"", "[1]", r#"[{"line":"3"}]"#, r#"[{"line":1.5}]"#] {
+            assert!(read_stack("stack", raw).is_err(), "{raw}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Event in, durable columns out: the only code that writes data files.
+//!
+//! The way through: a body is decompressed and split (`wire`), each event is judged (`judge`: validated, scrubbed,
+//! enriched) into sparse rows (`row`), the log writer refuses duplicates (`dedupe`), turns rows into columns (`columns`),
+//! makes them durable (`wal`) and visible (`buffer`), and settles them into Delta tables (`flush`, `lake`).
+
+mod buffer;
+mod columns;
+mod dedupe;
+mod disk;
+mod enrich;
+mod error;
+mod flush;
+mod import;
+mod ingest;
+mod judge;
+mod kind;
+mod lake;
+mod limits;
+mod outcome;
+mod priority;
+mod recover;
+mod row;
+mod schema;
+mod scrub;
+mod sender;
+mod status;
+mod wal;
+mod wire;
+mod writer;
+
+pub use buffer::Cut;
+pub use dedupe::{DedupeStatus, Fingerprint, Fingerprinter};
+pub use disk::{Disk, DiskRef, RealDisk};
+pub use enrich::{AddressFacts, AgentFacts, DatabaseStatus, EmailFacts, Enricher, EnricherStatus, SaltSource};
+pub use error::IngestError;
+pub use ingest::{Config, ImportOrigin, Ingest, Receipt, Recovery};
+pub use judge::{Judge, Judged};
+pub use kind::{Kind, Partition};
+pub use lake::LAKE_URL;
+pub use limits::{BodyError, Limits};
+pub use outcome::{Reject, RejectCode, Tally};
+pub use row::{Head, RowWriter, Rows, Trust, Value};
+pub use schema::{COMMON, Column, ColumnType, Purpose, TableSchema};
+pub use sender::{Sender, Source};
+pub use status::{Loss, Status, TableStatus};
+pub use wire::decompress;
+pub use writer::{Committed, Observer};

@@ -1,0 +1,116 @@
+//! One pass over a text that tells which patterns could match in it at all. Never what is in it.
+
+/// Counts of what patterns need before they can match.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    classes: u8,
+    digits: u32,
+    dots: u32,
+    colons: u32,
+    longest_run: u32,
+    bytes: u32,
+}
+
+/// No key or token is shorter.
+pub(super) const SECRET_BYTES_MIN: u32 = 12;
+
+const AT: u8 = 1;
+const PERCENT: u8 = 2;
+const QUERY: u8 = 4;
+const ASSIGN: u8 = 8;
+const SPACE: u8 = 16;
+
+const DIGIT: u8 = 1;
+const WORD: u8 = 2;
+const DOT: u8 = 4;
+const COLON: u8 = 8;
+
+const fn class_of(byte: u8) -> (u8, u8) {
+    match byte {
+        b'0'..=b'9' => (0, DIGIT | WORD),
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'-' => (0, WORD),
+        b'.' => (0, DOT | WORD),
+        b':' => (ASSIGN, COLON),
+        b'=' => (ASSIGN, 0),
+        b'@' => (AT, 0),
+        b'%' => (PERCENT, 0),
+        b'?' | b'#' => (QUERY, 0),
+        b' ' | b'\t' | b'\n' => (SPACE, 0),
+        _ => (0, 0),
+    }
+}
+
+const CLASSES: [(u8, u8); 256] = {
+    let mut classes = [(0, 0); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = class_of(byte as u8);
+        byte += 1;
+    }
+    classes
+};
+
+/// Looks at every byte once.
+pub(super) fn signs(text: &str) -> Signs {
+    let mut signs = Signs { bytes: text.len() as u32, ..Signs::default() };
+    let mut run = 0;
+    for byte in text.bytes() {
+        let (seen, counted) = CLASSES[usize::from(byte)];
+        signs.classes |= seen;
+        signs.digits += u32::from(counted & DIGIT);
+        signs.dots += u32::from(counted & DOT) / u32::from(DOT);
+        signs.colons += u32::from(counted & COLON) / u32::from(COLON);
+        run = if counted & WORD == 0 { 0 } else { run + 1 };
+        signs.longest_run = signs.longest_run.max(run);
+    }
+    signs
+}
+
+impl Signs {
+    /// Tells that no pattern can match.
+    pub(super) fn none(self) -> bool {
+        !(self.email()
+            || self.url()
+            || self.assignment()
+            || self.token()
+            || self.iban()
+            || self.card()
+            || self.ipv4()
+            || self.ipv6())
+    }
+
+    pub(super) fn email(self) -> bool {
+        self.classes & (AT | PERCENT) != 0
+    }
+
+    /// A URL with a query, a fragment, or a user name in it.
+    pub(super) fn url(self) -> bool {
+        self.classes & QUERY != 0 || (self.classes & AT != 0 && self.colons > 0)
+    }
+
+    /// `password=…`.
+    pub(super) fn assignment(self) -> bool {
+        self.classes & ASSIGN != 0 && self.bytes >= 6
+    }
+
+    /// A key or a token is one long word, or follows `Bearer `.
+    pub(super) fn token(self) -> bool {
+        self.longest_run >= SECRET_BYTES_MIN || (self.classes & SPACE != 0 && self.bytes >= 12)
+    }
+
+    pub(super) fn iban(self) -> bool {
+        self.digits >= 8 && self.bytes >= 15
+    }
+
+    pub(super) fn card(self) -> bool {
+        self.digits >= 13
+    }
+
+    pub(super) fn ipv4(self) -> bool {
+        self.dots >= 3 && self.digits >= 4
+    }
+
+    pub(super) fn ipv6(self) -> bool {
+        self.colons >= 2
+    }
+}

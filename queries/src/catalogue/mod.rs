@@ -1,0 +1,3 @@
+//! Stored queries.
+mod header;
+pub use header::{Header, Headers, SourceProblem};

@@ -1,0 +1,92 @@
+//! The functions that SQL may call: an allow-list over DataFusion's and the JSON functions, with bounds on those whose
+//! result can outgrow their arguments (`bounded.rs`, `series.rs`).
+//!
+//! A list, not an exclusion: what a later DataFusion adds is refused until someone has read it. Left out are functions
+//! that tell of the machine (`version`), that reach into Arrow's types (`arrow_cast` can make a null of gigabytes) and
+//! that carry metadata.
+
+mod bounded;
+mod names;
+mod rewrite;
+mod series;
+mod sizes;
+
+use std::sync::Arc;
+
+use datafusion::common::Result;
+use datafusion::execution::FunctionRegistry;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::SessionStateDefaults;
+use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
+
+pub(super) use rewrite::BoundOperators;
+
+/// Adds the allowed functions and the planners of their syntax to a session.
+pub(super) fn register(builder: SessionStateBuilder) -> SessionStateBuilder {
+    builder
+        .with_scalar_functions(scalars())
+        .with_aggregate_functions(aggregates())
+        .with_window_functions(windows())
+        .with_higher_order_functions(higher_orders())
+        .with_table_function_list(series::functions())
+        .with_expr_planners(SessionStateDefaults::default_expr_planners())
+        .with_analyzer_rule(Arc::new(BoundOperators::new()))
+}
+
+/// Adds the JSON functions, their operators (`->`, `->>`, `?`) and their rewrites to a built session.
+pub(super) fn register_json(state: &mut SessionState) -> Result<()> {
+    datafusion_functions_json::register_all(state as &mut dyn FunctionRegistry)
+}
+
+fn scalars() -> Vec<Arc<ScalarUDF>> {
+    allowed_scalars().map(bounded::bound).chain([bounded::text_concat()]).collect()
+}
+
+fn allowed_scalars() -> impl Iterator<Item = Arc<ScalarUDF>> {
+    SessionStateDefaults::default_scalar_functions()
+        .into_iter()
+        .filter(|function| names::SCALARS.contains(&function.name()))
+}
+
+fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    SessionStateDefaults::default_aggregate_functions()
+        .into_iter()
+        .filter(|function| names::AGGREGATES.contains(&function.name()))
+        .collect()
+}
+
+fn windows() -> Vec<Arc<WindowUDF>> {
+    SessionStateDefaults::default_window_functions()
+        .into_iter()
+        .filter(|function| names::WINDOWS.contains(&function.name()))
+        .collect()
+}
+
+fn higher_orders() -> Vec<Arc<HigherOrderUDF>> {
+    SessionStateDefaults::default_higher_order_functions()
+        .into_iter()
+        .filter(|function| names::HIGHER_ORDERS.contains(&function.name()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "prints"]
+    fn print_names() {
+        let mut all: Vec<_> = SessionStateDefaults::default_scalar_functions().iter().map(|f| f.name().to_owned()).collect();
+        all.sort();
+        println!("SCALARS {all:?}");
+        let mut all: Vec<_> = SessionStateDefaults::default_aggregate_functions().iter().map(|f| f.name().to_owned()).collect();
+        all.sort();
+        println!("AGG {all:?}");
+        let mut all: Vec<_> = SessionStateDefaults::default_window_functions().iter().map(|f| f.name().to_owned()).collect();
+        all.sort();
+        println!("WIN {all:?}");
+        let mut all: Vec<_> = SessionStateDefaults::default_higher_order_functions().iter().map(|f| f.name().to_owned()).collect();
+        all.sort();
+        println!("HO {all:?}");
+    }
+}

@@ -1,0 +1,141 @@
+//! Planning: from a text to a physical plan, on a thread with a large stack.
+//!
+//! Planning does not yield and cannot be stopped. When the deadline passes the question is answered, but the thread and
+//! its ticket (the turn among concurrent queries) live until the planner returns.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::catalog::CatalogProviderList;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::execution::TaskContext;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::physical_plan::ExecutionPlan;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::config::EngineConfig;
+use super::diagnose::{self, Names};
+use super::params::{self, Params};
+use super::schema::{CATALOG, SCHEMA};
+use super::{Engine, guard};
+use crate::error::QueryError;
+
+/// Stack of a planning thread: reserved as address space, used only by statements that need it.
+const PLANNER_STACK_BYTES: usize = 64 << 20;
+/// Centroids that an approximate percentile may keep.
+const CENTROIDS_MAX: u64 = 10_000;
+
+/// What is to be planned. The ticket is held until planning ends and handed on with the plan.
+pub(super) struct Question<T> {
+    pub(super) sql: String,
+    pub(super) params: Params,
+    pub(super) session: SessionState,
+    pub(super) ticket: T,
+}
+
+/// A plan, ready to run.
+pub(super) struct Planned<T> {
+    pub(super) plan: Arc<dyn ExecutionPlan>,
+    pub(super) context: Arc<TaskContext>,
+    pub(super) explains: bool,
+    pub(super) names: Names,
+    pub(super) ticket: T,
+}
+
+impl Engine {
+    /// Plans a question on a thread of its own.
+    pub(super) async fn plan<T: Send + 'static>(
+        &self,
+        question: Question<T>,
+        deadline: Instant,
+    ) -> Result<Planned<T>, QueryError> {
+        let (config, handle) = (self.config.clone(), self.runtime().handle().clone());
+        let (sender, receiver) = oneshot::channel();
+        let work = move || {
+            if let Some(hook) = &config.on_thread_start {
+                hook();
+            }
+            let planned = plan(question, &config, &handle);
+            // Nobody receives it when the deadline has passed.
+            let _ = sender.send(planned);
+        };
+        let thread = std::thread::Builder::new().name("weir-query-plan".into()).stack_size(PLANNER_STACK_BYTES);
+        thread.spawn(work).map_err(|error| {
+            tracing::error!(thread.error = %error, "no thread to plan a query on");
+            QueryError::Busy
+        })?;
+        let timeout = {
+            let _timers = self.runtime().enter();
+            tokio::time::timeout_at(deadline.into(), receiver)
+        };
+        match timeout.await {
+            Ok(Ok(planned)) => planned,
+            Ok(Err(_)) => Err(QueryError::Internal("the planner stopped unexpectedly; the log tells more".into())),
+            Err(_) => Err(QueryError::Timeout { timeout_ms: self.config.timeout_ms }),
+        }
+    }
+}
+
+fn plan<T>(question: Question<T>, config: &EngineConfig, handle: &Handle) -> Result<Planned<T>, QueryError> {
+    let Question { sql, params, session, ticket } = question;
+    let mut statement = guard::parse(&sql, config)?;
+    params::bind(&mut statement, &params)?;
+    let names = Names { tables: table_names(session.catalog_list().as_ref()) };
+    let wrong = |error: DataFusionError| diagnose::query(&error, &names);
+    let logical = handle.block_on(session.statement_to_plan(statement)).map_err(wrong)?;
+    verify(&logical)?;
+    check_aggregates(&logical).map_err(wrong)?;
+    let explains = matches!(logical, LogicalPlan::Explain(_));
+    let plan = handle.block_on(session.create_physical_plan(&logical)).map_err(wrong)?;
+    Ok(Planned { plan, context: session.task_ctx(), explains, names, ticket })
+}
+
+/// The last word on what a statement may do, asked of the plan itself.
+fn verify(plan: &LogicalPlan) -> Result<(), QueryError> {
+    let reads_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reads_only.verify_plan(plan).map_err(|error| {
+        tracing::debug!(query.refused = %error, "a statement that does more than read");
+        QueryError::Forbidden("only reading is allowed; this statement would change or define something".into())
+    })
+}
+
+/// Bounds the one aggregate argument that makes an accumulator allocate at once.
+fn check_aggregates(plan: &LogicalPlan) -> Result<(), DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                check_percentile(expr)?;
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })
+    .map(|_| ())
+}
+
+fn check_percentile(expr: &Expr) -> Result<(), DataFusionError> {
+    let Expr::AggregateFunction(call) = expr else { return Ok(()) };
+    let position = match call.func.name() {
+        "approx_percentile_cont" => 2,
+        "approx_percentile_cont_with_weight" => 3,
+        _ => return Ok(()),
+    };
+    let allowed = match call.params.args.get(position) {
+        None => true,
+        Some(Expr::Literal(value, _)) => matches!(value, ScalarValue::Int64(Some(n)) if (1..=CENTROIDS_MAX as i64).contains(n)),
+        Some(_) => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    Err(DataFusionError::Plan(format!("{} keeps 1 to {CENTROIDS_MAX} centroids, stated as a number", call.func.name())))
+}
+
+fn table_names(catalogs: &dyn CatalogProviderList) -> Vec<String> {
+    let schema = catalogs.catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA));
+    schema.map(|schema| schema.table_names()).unwrap_or_default()
+}

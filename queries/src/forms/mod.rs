@@ -1,0 +1,3 @@
+//! Forms.
+/// x
+pub enum Form {}

@@ -1,0 +1,16 @@
+//! Columns in, answers and hits out: the SQL files, the catalogue of them, the sandbox they run in, and the rules.
+//!
+//! The way of a question: a text, its parameters and its tables go to [`Engine::ask`] (`engine/`), whose [`Answer`] is
+//! written in one of the [`forms`]. Stored queries come from the [`catalogue`]: built-in files and the user's own.
+//!
+//! Tables arrive as `TableProvider`s: this crate reads no lake and knows no event's wire shape.
+
+pub mod catalogue;
+pub mod engine;
+mod error;
+pub mod forms;
+mod nearest;
+
+pub use engine::{Answer, Engine, EngineConfig, Params, Tables};
+pub use error::QueryError;
+pub use forms::Form;

@@ -1,0 +1,87 @@
+//! What a rule's text is planned over: the tables as rules see them, in a session with the rules' markers. Planning only;
+//! what runs, runs in the query engine.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::view::ViewTable;
+use datafusion::common::config::Dialect;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::provider_as_source;
+use datafusion::functions::expr_fn::coalesce;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::Statement;
+use futures::FutureExt;
+
+use crate::Tables;
+use crate::hits::EntityKind;
+
+use super::functions::{aggregate_functions, markers};
+use super::text::ENTITY_ID;
+
+/// Tables that Weir itself writes: their `trust` says nothing about who claims what.
+const OWN_TABLES: [&str; 4] = ["hits", "verdicts", "labels", "rejects"];
+
+/// How a rule sees the event tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight {
+    /// Rows of browsers too, not only those of servers.
+    pub(crate) browser_facts: bool,
+    /// The column `entity_id` stands for the column of this kind.
+    pub(crate) entity_id: Option<EntityKind>,
+}
+
+impl Sight {
+    /// Returns the tables as a rule sees them. What is planned over them, views included, sees no other rows.
+    pub(crate) fn over(self, tables: &Tables) -> Result<Tables> {
+        tables.iter().map(|(name, table)| Ok((name.clone(), self.see(name, table)?))).collect()
+    }
+
+    fn see(self, name: &str, table: &Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
+        let schema = table.schema();
+        let is_event_table = !OWN_TABLES.contains(&name) && schema.index_of("trust").is_ok();
+        if !is_event_table {
+            return Ok(Arc::clone(table));
+        }
+        let mut plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(table)), None)?;
+        if !self.browser_facts {
+            plan = plan.filter(col("trust").eq(lit("server")))?;
+        }
+        let has = |column: &&str| schema.index_of(column).is_ok();
+        let ids: Vec<&str> = self.entity_id.map_or_else(Vec::new, |kind| kind.columns().iter().copied().filter(has).collect());
+        if !ids.is_empty() {
+            let text = schema.field_with_name("trust")?.data_type().clone();
+            let mut ids: Vec<Expr> = ids.into_iter().map(|id| cast(col(id), text.clone())).collect();
+            let id = if ids.len() > 1 { coalesce(ids) } else { ids.remove(0) };
+            let columns = schema.fields().iter().map(|field| Expr::Column(field.name().as_str().into()));
+            plan = plan.project(columns.chain([id.alias(ENTITY_ID)]))?;
+        }
+        Ok(Arc::new(ViewTable::new(plan.build()?, None)))
+    }
+}
+
+/// Plans a statement over tables: typed and checked, not optimised.
+pub(crate) fn plan(statement: Statement, tables: &Tables) -> Result<LogicalPlan> {
+    let mut config = SessionConfig::new();
+    let options = config.options_mut();
+    options.sql_parser.dialect = Dialect::PostgreSQL;
+    options.sql_parser.collect_spans = true;
+    options.execution.time_zone = Some("UTC".into());
+    let mut context = SessionContext::new_with_config(config);
+    datafusion_functions_json::register_all(&mut context)?;
+    for function in aggregate_functions() {
+        context.register_udaf(function);
+    }
+    for marker in markers() {
+        context.register_udf(marker);
+    }
+    for (name, table) in tables {
+        context.register_table(name.as_str(), Arc::clone(table))?;
+    }
+    let state = context.state();
+    let planned = state.statement_to_plan(DfStatement::Statement(Box::new(statement))).now_or_never();
+    let planned = planned.ok_or_else(|| DataFusionError::Internal("a table in memory made its planner wait".into()))?;
+    state.analyzer().execute_and_check(planned?, state.config_options(), |_, _| {})
+}
