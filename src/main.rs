@@ -1,3 +1,24 @@
-//! The program.
+//! Weir: gathers an app's events into Parquet, answers SQL about them, and decides per request: allow, throttle or block.
+//!
+//! The program around the three crates: `cli` reads the command line, `serve` opens everything and serves `http`.
 
-fn main() {}
+mod bench;
+mod cli;
+mod clock;
+mod config;
+mod control;
+mod http;
+mod load;
+mod rulebook;
+mod serve;
+mod simulate;
+mod verdict;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    cli::run()
+}

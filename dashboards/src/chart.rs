@@ -60,8 +60,8 @@ impl BarChart {
         let last = minutes.len().saturating_sub(1);
         let times = [0, 15, 30, 45, last].into_iter().filter_map(|index| minutes.get(index));
         BarChart {
-            times: times.map(|minute| moment::hour_minute(minute.start)).collect(),
-            scale: (0..=LINES).rev().map(|line| figure::count(top / LINES * line)).collect(),
+            times: times.map(|minute| moment::hour_minute(&minute.start)).collect(),
+            scale: (0..=LINES).rev().map(|line| figure::count(&(top / LINES * line))).collect(),
             lines: (0..LINES).map(|line| unit(HEIGHT / LINES as f64 * line as f64)).collect(),
             bars: minutes.into_iter().enumerate().map(|(index, minute)| bar(index, minute, top, index == last)).collect(),
         }
@@ -79,7 +79,7 @@ impl Bar {
         let so_far = if self.running { " so far" } else { "" };
         format!(
             "{} UTC: {}, {}{so_far}",
-            moment::hour_minute(self.minute.start),
+            moment::hour_minute(&self.minute.start),
             figure::counted(self.minute.events, "event"),
             figure::counted(self.minute.errors, "error"),
         )

@@ -1,7 +1,7 @@
 //! Numbers as words: thousands separated, units beside the number, and never a rounding that hides something rare.
 
 /// Writes a count with thousands separated by commas: `1,204`.
-pub fn count(number: u64) -> String {
+pub fn count(number: &u64) -> String {
     let digits = number.to_string();
     let mut written = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -16,12 +16,13 @@ pub fn count(number: u64) -> String {
 /// Writes a count and its noun: `1 event`, `1,204 events`.
 pub fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(number))
+    format!("{} {noun}{plural}", count(&number))
 }
 
 /// Writes `part` of `whole` in percent, one digit after the point; `None` of nothing. What exists is never `0.0%`, and
 /// what is not all is never `100.0%`.
-pub fn share(part: u64, whole: u64) -> Option<String> {
+pub fn share(part: &u64, whole: &u64) -> Option<String> {
+    let (part, whole) = (*part, *whole);
     if whole == 0 {
         return None;
     }
@@ -56,7 +57,7 @@ pub fn span_ms(millis: u64) -> String {
         ..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{:.1} s", (millis / 100) as f64 / 10.0),
         60_000..3_600_000 => format!("{} min", millis / 60_000),
-        _ => format!("{} h", count(millis / 3_600_000)),
+        _ => format!("{} h", count(&(millis / 3_600_000))),
     }
 }
 
@@ -67,9 +68,9 @@ mod tests {
     #[test]
     fn separates_thousands() {
         for (number, words) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), words);
+            assert_eq!(count(&number), words);
         }
-        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(count(&u64::MAX), "18,446,744,073,709,551,615");
         assert_eq!((counted(1, "event"), counted(0, "event")), ("1 event".to_owned(), "0 events".to_owned()));
     }
 
@@ -77,9 +78,9 @@ mod tests {
     fn never_rounds_something_to_nothing_or_to_all() {
         let shares = [(0, 7, "0%"), (1, 9_000, "<0.1%"), (1, 3, "33.3%"), (8_999, 9_000, ">99.9%"), (7, 7, "100%")];
         for (part, whole, words) in shares {
-            assert_eq!(share(part, whole).as_deref(), Some(words));
+            assert_eq!(share(&part, &whole).as_deref(), Some(words));
         }
-        assert_eq!(share(0, 0), None);
+        assert_eq!(share(&0, &0), None);
     }
 
     #[test]

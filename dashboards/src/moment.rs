@@ -8,27 +8,27 @@ const SECONDS_PER_DAY: i64 = 86_400;
 pub const MINUTE: i64 = 60 * MICROS_PER_SECOND;
 
 /// Writes the time of day: `10:04:05 UTC`.
-pub fn clock(at: i64) -> String {
-    let (hour, minute, second) = time_of_day(at);
+pub fn clock(at: &i64) -> String {
+    let (hour, minute, second) = time_of_day(*at);
     format!("{hour:02}:{minute:02}:{second:02} UTC")
 }
 
 /// Writes hour and minute for an axis whose title names the zone: `10:04`.
-pub fn hour_minute(at: i64) -> String {
-    let (hour, minute, _) = time_of_day(at);
+pub fn hour_minute(at: &i64) -> String {
+    let (hour, minute, _) = time_of_day(*at);
     format!("{hour:02}:{minute:02}")
 }
 
 /// Writes date and time for people: `2026-11-22 10:04:05 UTC`.
-pub fn stamp(at: i64) -> String {
-    format!("{} {}", date(at), clock(at))
+pub fn stamp(at: &i64) -> String {
+    format!("{} {}", date(*at), clock(at))
 }
 
 /// Writes RFC 3339 in UTC with milliseconds, for `<time datetime>`.
-pub fn rfc3339(at: i64) -> String {
-    let (hour, minute, second) = time_of_day(at);
+pub fn rfc3339(at: &i64) -> String {
+    let (hour, minute, second) = time_of_day(*at);
     let millis = at.rem_euclid(MICROS_PER_SECOND) / 1_000;
-    format!("{}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", date(at))
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z", date(*at))
 }
 
 /// Writes how long ago `at` was, seen from `now`, in one unit: `12 s ago`. What lies ahead is `just now`: clocks differ.
@@ -68,17 +68,17 @@ mod tests {
 
     #[test]
     fn writes_known_instants() {
-        assert_eq!(stamp(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(rfc3339(1_795_341_845_123_456), "2026-11-22T10:04:05.123Z");
-        assert_eq!(stamp(951_782_400 * MICROS_PER_SECOND), "2000-02-29 00:00:00 UTC");
-        assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999Z");
-        assert_eq!(hour_minute(1_795_341_845_123_456), "10:04");
+        assert_eq!(stamp(&(0)), "1970-01-01 00:00:00 UTC");
+        assert_eq!(rfc3339(&(1_795_341_845_123_456)), "2026-11-22T10:04:05.123Z");
+        assert_eq!(stamp(&(951_782_400 * MICROS_PER_SECOND)), "2000-02-29 00:00:00 UTC");
+        assert_eq!(rfc3339(&(-1)), "1969-12-31T23:59:59.999Z");
+        assert_eq!(hour_minute(&(1_795_341_845_123_456)), "10:04");
     }
 
     #[test]
     fn survives_the_ends_of_time() {
         for at in [i64::MIN, i64::MAX] {
-            assert!(stamp(at).ends_with("UTC"));
+            assert!(stamp(&at).ends_with("UTC"));
             assert!(!ago(at, 0).is_empty() && !ago(0, at).is_empty());
         }
     }

@@ -109,7 +109,7 @@ impl VerdictCounts {
         [("allow", self.allow), ("throttle", self.throttle), ("block", self.block)].map(|(name, count)| Outcome {
             name,
             count,
-            share: figure::share(count, total),
+            share: figure::share(&count, &total),
             length: format!("{:.1}", if total == 0 { 0.0 } else { count as f64 * 100.0 / total as f64 }),
         })
     }

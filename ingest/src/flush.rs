@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error};
@@ -33,6 +33,7 @@ impl Flusher {
     pub(crate) async fn run(self, mut epochs: mpsc::UnboundedReceiver<Epoch>) {
         while let Some(epoch) = epochs.recv().await {
             let mut pause = RETRY_FIRST;
+            let started = Instant::now();
             while let Err(error) = self.settle(&epoch).await {
                 error!(%error, "an epoch could not be settled; its rows stay in the log, and it is tried again");
                 self.gauges.flush_failures.fetch_add(1, Ordering::Relaxed);
@@ -41,6 +42,7 @@ impl Flusher {
                 pause = (pause * 2).min(RETRY_MOST);
             }
             self.gauges.flush_failing.store(false, Ordering::Relaxed);
+            metrics::histogram!("weir_flush_seconds").record(started.elapsed());
             self.let_go(&epoch, &epochs);
         }
     }

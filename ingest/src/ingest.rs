@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -142,7 +143,7 @@ impl Ingest {
         }
         let dir = config.dir.canonicalize()?;
         let config = Config { dir, ..config };
-        let lock = lock(&config.dir)?;
+        let lock = lock_directory(&config.dir)?;
         let board = Arc::new(Board::new(0));
         let dedupe = DedupeIndex::open(&config.dir.join("dedupe"), DiskRef::clone(&disk), DedupeLimits::default())?;
         let (dedupe, gauges) = (Arc::new(dedupe), Arc::new(Gauges::default()));
@@ -259,6 +260,13 @@ impl Ingest {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Request { rows, reply: Some(reply) })?;
         let written = answer.await.map_err(|_| IngestError::NotReady("the log has stopped".into()))??;
+        for (outcome, events) in [
+            ("stored", u64::from(written.stored)),
+            ("duplicate", u64::from(written.duplicate)),
+            ("rejected", rejects.len() as u64),
+        ] {
+            metrics::counter!("weir_events_total", "outcome" => outcome).increment(events);
+        }
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let tally = match tallies.get_mut(key) {
             Some(tally) => tally,
@@ -347,16 +355,6 @@ impl Ingest {
         self.board.load()
     }
 
-    /// Returns the store that the tables' files are read from, and the URL to register it under.
-    ///
-    /// # Errors
-    /// When the lake's directory cannot be opened.
-    pub fn object_store(&self) -> Result<(url::Url, Arc<dyn ObjectStore>), IngestError> {
-        let store = LocalFileSystem::new_with_prefix(self.config.dir.join("lake"))?;
-        let url = url::Url::parse(crate::lake::LAKE_URL).expect("a constant URL");
-        Ok((url, Arc::new(store)))
-    }
-
     /// Tells whether reads include what this receipt stands for; `None` when it is no receipt.
     #[must_use]
     pub fn caught_up(&self, receipt: &str) -> Option<bool> {
@@ -387,11 +385,25 @@ impl Ingest {
     }
 }
 
+/// Returns the store that the tables' files of a data directory are read from, and the URL to register it under.
+///
+/// # Errors
+/// When the lake's directory cannot be opened.
+pub fn lake_store(dir: &Path) -> Result<(ObjectStoreUrl, Arc<dyn ObjectStore>), IngestError> {
+    let store = LocalFileSystem::new_with_prefix(dir.join("lake"))?;
+    let url = ObjectStoreUrl::parse(crate::lake::LAKE_URL).expect("a constant URL");
+    Ok((url, Arc::new(store)))
+}
+
 fn overloaded(retry_after_ms: u64, reason: &str) -> IngestError {
     IngestError::Overloaded { retry_after_ms, reason: reason.to_owned() }
 }
 
-fn lock(dir: &Path) -> Result<File, IngestError> {
+/// Takes hold of a data directory for as long as the file lives: one process at a time works on it.
+///
+/// # Errors
+/// `Locked` when another process holds it.
+pub fn lock_directory(dir: &Path) -> Result<File, IngestError> {
     let file = File::options().create(true).truncate(false).write(true).open(dir.join("lock"))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

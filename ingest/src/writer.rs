@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +27,7 @@ use crate::wal::{Record, Segment};
 const GROUP_ROWS_MAX: usize = 20_000;
 const GROUP_BYTES_MAX: usize = 8 << 20;
 const TICK: Duration = Duration::from_millis(100);
+const OBSERVER_TICK_US: i64 = 200_000;
 
 /// What has just become durable and visible.
 #[derive(Debug)]
@@ -43,6 +44,13 @@ pub struct Committed {
 pub trait Observer: Send + Sync {
     /// Takes note of a record. Rows it returns (hits) go into the log next.
     fn observe(&self, committed: &Committed) -> Rows;
+
+    /// Lets time pass, a few times a second and between two records: every later record has a greater `received_at` than
+    /// `now`. Rows it returns go into the log next.
+    fn tick(&self, now: i64) -> Rows {
+        let _ = now;
+        Rows::default()
+    }
 }
 
 /// What became of one request's rows.
@@ -136,7 +144,13 @@ impl Writer {
     /// Runs until told to stop, or until every handle is gone.
     pub(crate) fn run(mut self, jobs: &Receiver<Job>) {
         let mut own = Rows::default();
+        let mut ticked_at = 0;
         loop {
+            if own.is_empty() && now_us() - ticked_at >= OBSERVER_TICK_US {
+                ticked_at = now_us();
+                self.last_received_at = self.last_received_at.max(ticked_at);
+                own = self.observer.tick(self.last_received_at);
+            }
             let mut group = Vec::new();
             if !own.is_empty() {
                 group.push(Request { rows: std::mem::take(&mut own), reply: None });
@@ -244,7 +258,11 @@ impl Writer {
             self.open = Open { segment: Some(segment), first_seq, first_received_at: received_at, bytes: 0 };
         }
         let segment = self.open.segment.as_mut().expect("there is a segment by now");
-        if let Err(error) = segment.append(&record) {
+        let started = Instant::now();
+        let appended = segment.append(&record);
+        metrics::histogram!("weir_log_commit_seconds").record(started.elapsed());
+        metrics::histogram!("weir_log_commit_rows").record(record.rows() as f64);
+        if let Err(error) = appended {
             // The sequence numbers stay used, and nothing more goes to this descriptor.
             self.seal();
             return Err(error.into());

@@ -101,9 +101,8 @@ impl Parser {
 }
 
 fn names_itself_a_bot(user_agent: &str) -> bool {
-    const WORDS: [&str; 10] = [
-        "bot/", "bot;", "bot)", "crawler", "spider", "headlesschrome", "phantomjs", "slimerjs", "lighthouse", "+http",
-    ];
+    const WORDS: [&str; 10] =
+        ["bot/", "bot;", "bot)", "crawler", "spider", "headlesschrome", "phantomjs", "slimerjs", "lighthouse", "+http"];
     // A maker of phones is named Cubot.
     let folded = user_agent.to_ascii_lowercase().replace("cubot", "");
     folded.ends_with("bot") || WORDS.iter().any(|word| folded.contains(word))
@@ -124,5 +123,4 @@ fn device_class(user_agent: &str, system: Option<&str>) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "agent/tests.rs"]
 mod tests;

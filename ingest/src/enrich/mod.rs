@@ -131,3 +131,19 @@ impl Enricher {
         email::facts(email, &self.email_key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv4_address_mapped_into_ipv6_is_the_same_address() {
+        let enricher = Enricher::new([1; 32], Arc::new(|now: i64| [now as u8; 32]), None, None);
+        let address = |text: &str, now| enricher.address(text.parse().expect("an address"), now);
+        assert_eq!(address("::ffff:203.0.113.7", 1), address("203.0.113.7", 1));
+        assert_ne!(address("203.0.113.7", 1).hash, address("203.0.113.7", 2).hash, "the salt is asked for by time");
+        assert_eq!(address("203.0.113.7", 1).country, None);
+        let status = serde_json::to_value(enricher.status()).expect("JSON");
+        assert_eq!(status["country"]["loaded"], false);
+    }
+}

@@ -73,8 +73,8 @@ async fn append(ingest: &Ingest, ids: impl IntoIterator<Item = String>) -> Recei
 
 async fn sql(ingest: &Ingest, sql: &str) -> Vec<arrow::array::RecordBatch> {
     let context = SessionContext::new();
-    let (url, store) = ingest.object_store().unwrap();
-    context.register_object_store(&url, store);
+    let (url, store) = lake_store(ingest.dir()).unwrap();
+    context.register_object_store(url.as_ref(), store);
     for (name, provider) in ingest.cut().providers() {
         context.register_table(name, provider).unwrap();
     }

@@ -89,13 +89,18 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
 
     /// Takes one field in.
     pub(super) fn take(&mut self, name: &str, raw: &'a str) -> Result<(), Refusal> {
-        let is_nested = raw.starts_with(['{', '[']);
-        if is_nested {
-            // The event's own braces are the first level.
-            read::check_nesting(name, raw, self.judge.limits.json_depth_max - 1)?;
-        }
         let table = self.table;
-        let Some((number, field)) = table.find(name) else {
+        let found = table.find(name);
+        if raw.starts_with(['{', '[']) {
+            let limits = &self.judge.limits;
+            // The event's own braces are the first level.
+            let depth_max = match found {
+                Some((_, field)) if field.check == Check::Properties => limits.properties_depth_max,
+                _ => limits.json_depth_max - 1,
+            };
+            read::check_nesting(name, raw, depth_max)?;
+        }
+        let Some((number, field)) = found else {
             return Err(Refusal::field(name, format_args!("is no field of {} events", self.kind.wire())));
         };
         let bit = 1 << number;
@@ -152,7 +157,9 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
                 let time = read::time(name, raw)?;
                 self.put(field, Value::Time(time));
             }
-            Check::ServerText | Check::ServerInt | Check::ServerBool | Check::Country => self.server_fact(field, raw)?,
+            Check::ServerText | Check::ServerInt | Check::ServerBool | Check::Country => {
+                self.server_fact(field, raw)?
+            }
             Check::Address | Check::Agent | Check::Email => self.personal(field, raw)?,
             Check::Stack | Check::Breadcrumbs | Check::Properties => self.structured(field, raw)?,
             Check::Text | Check::Release | Check::Message | Check::Route | Check::TextList | Check::Currency => {
@@ -278,7 +285,6 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
                 if !raw.starts_with('{') {
                     return Err(Refusal::field(name, "must be an object"));
                 }
-                read::check_nesting(name, raw, self.judge.limits.properties_depth_max)?;
                 let scrubbed = scrub::properties(raw, &mut self.memo.names)
                     .map_err(|_| Refusal::field(name, "holds an escape that is no character"))?;
                 self.put(field, Value::Text(&scrubbed));

@@ -28,13 +28,7 @@ pub(super) struct Memo<'a> {
 
 impl<'a> Memo<'a> {
     pub(super) fn new(salt: [u8; 32]) -> Self {
-        Self {
-            names: NameMemo::default(),
-            salt,
-            agents: HashMap::new(),
-            addresses: HashMap::new(),
-            own_agent: None,
-        }
+        Self { names: NameMemo::default(), salt, agents: HashMap::new(), addresses: HashMap::new(), own_agent: None }
     }
 
     fn address(&mut self, address: IpAddr, enricher: &Enricher) -> Rc<AddressFacts> {
@@ -43,11 +37,8 @@ impl<'a> Memo<'a> {
         Rc::clone(self.addresses.entry(address).or_insert_with(facts))
     }
 
-    fn agent(&mut self, agent: &Cow<'a, str>, enricher: &Enricher) -> Arc<AgentFacts> {
-        match agent {
-            Cow::Borrowed(agent) => Arc::clone(self.agents.entry(agent).or_insert_with(|| enricher.agent(agent))),
-            Cow::Owned(agent) => enricher.agent(agent),
-        }
+    fn agent(&mut self, agent: &'a str, enricher: &Enricher) -> Arc<AgentFacts> {
+        Arc::clone(self.agents.entry(agent).or_insert_with(|| enricher.agent(agent)))
     }
 
     fn own_agent(&mut self, sender: &Sender, enricher: &Enricher) -> Option<Arc<AgentFacts>> {
@@ -117,7 +108,8 @@ pub(super) fn write_facts<'a>(
         write_address(row, draft, &memo.address(address, enricher));
     }
     let agent = match &draft.agent {
-        Some(agent) => Some(memo.agent(agent, enricher)),
+        Some(Cow::Borrowed(agent)) => Some(memo.agent(agent, enricher)),
+        Some(Cow::Owned(agent)) => Some(enricher.agent(agent)),
         None => memo.own_agent(sender, enricher),
     };
     if let Some(agent) = agent {

@@ -109,6 +109,9 @@ impl Check {
 /// (name on the wire, its column or "", check).
 type Line = (&'static str, &'static str, Check);
 
+/// A kind's own fields, and groups of fields of which one each must be there.
+type OfKind = (Kind, &'static [Line], &'static [&'static [&'static str]]);
+
 const COMMON: &[Line] = &[
     ("kind", "", Check::Kind),
     ("id", "", Check::Id),
@@ -248,8 +251,8 @@ const SESSIONS: &[Line] = &[
     ("errors", "errors", COUNT),
 ];
 
-/// The kinds a sender may write: their fields, and those of which at least one must be there.
-const KINDS: [(Kind, &[Line], &[&[&str]]); 8] = [
+/// The kinds a sender may write.
+const KINDS: [OfKind; 8] = [
     (Kind::Usage, USAGE, &[&["name"]]),
     (Kind::Errors, ERRORS, &[&["type", "message"]]),
     (Kind::Devices, DEVICES, &[]),
@@ -293,11 +296,7 @@ impl FieldTable {
         let mut fields: Vec<Field> = COMMON
             .iter()
             .chain(own)
-            .map(|&(name, column, check)| Field {
-                name,
-                place: (!column.is_empty()).then(|| place(column)),
-                check,
-            })
+            .map(|&(name, column, check)| Field { name, place: (!column.is_empty()).then(|| place(column)), check })
             .collect();
         fields.sort_by_key(|field| field.name.len());
         let mut by_length = [0; NAME_BYTES_MAX + 2];

@@ -112,7 +112,9 @@ pub(super) fn id<'a>(field: &str, raw: &'a str) -> Result<Cow<'a, str>, Refusal>
     if id.len() > ID_BYTES_MAX {
         return Err(Refusal::field(field, format_args!("must have at most {ID_BYTES_MAX} bytes")));
     }
-    if id.chars().any(char::is_control) {
+    let has_control =
+        if id.is_ascii() { id.bytes().any(|byte| byte.is_ascii_control()) } else { id.chars().any(char::is_control) };
+    if has_control {
         return Err(Refusal::field(field, "must not hold control characters"));
     }
     if let Some(likeness) = crate::scrub::id_offence(&id) {

@@ -38,13 +38,7 @@ impl Refusal {
 }
 
 /// Writes the row of a refused event. `kind` is the sender's word; `event` its text, if it may be kept.
-pub(super) fn write_row(
-    rows: &mut Rows,
-    sender: &Sender,
-    refusal: &Refusal,
-    kind: Option<&str>,
-    event: Option<&str>,
-) {
+pub(super) fn write_row(rows: &mut Rows, sender: &Sender, refusal: &Refusal, kind: Option<&str>, event: Option<&str>) {
     let kind = kind.map(scrub::text);
     let event = event.and_then(|event| scrub::refused_event(event, is_wire_name));
     let mut row = rows.begin(Kind::Rejects);

@@ -41,7 +41,10 @@ pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
         return Err(Refusal::field(field, "must be an array of frames, newest first"));
     }
     let mut frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
-        Refusal::field(field, "must hold frames of {module, file, function: texts; line, col: integers; in_app: Boolean}")
+        Refusal::field(
+            field,
+            "must hold frames of {module, file, function: texts; line, col: integers; in_app: Boolean}",
+        )
     })?;
     frames.truncate(FRAMES_MAX);
     for frame in &mut frames {

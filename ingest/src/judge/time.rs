@@ -41,7 +41,7 @@ pub(super) fn epoch_ms_to_us(number: &str) -> Option<i64> {
     let us = match number.parse::<i64>() {
         Ok(ms) => ms.checked_mul(1000)?,
         // Saturating: what is out of range is refused below.
-        Err(_) => (number.parse::<f64>().ok()? * 1000.0).floor() as i64,
+        Err(_) => (number.parse::<f64>().ok().filter(|ms| !ms.is_nan())? * 1000.0).floor() as i64,
     };
     (EARLIEST_US..=LATEST_US).contains(&us).then_some(us)
 }
@@ -57,10 +57,10 @@ fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     if count == 0 {
         return None;
     }
-    let mut us = 0;
-    for place in 0..6 {
-        us = us * 10 + if place < count { i64::from(digits[place] - b'0') } else { 0 };
-    }
+    let us = (0..6).fold(0, |us, place| {
+        let digit = if place < count { i64::from(digits[place] - b'0') } else { 0 };
+        us * 10 + digit
+    });
     Some((us, &digits[count..]))
 }
 
@@ -123,10 +123,22 @@ mod tests {
     #[test]
     fn refuses_what_is_no_time() {
         for text in [
-            "", "yesterday", "2026-11-22", "2026-11-22T10:00:00", "2026-13-22T10:00:00Z", "2026-02-29T10:00:00Z",
-            "2026-11-22T24:00:00Z", "2026-11-22T10:60:00Z", "2026-11-22T10:00:61Z", "2026-11-22T10:00:00.Z",
-            "2026-11-22T10:00:00+0100", "2026-11-22T10:00:00+24:00", "2026-11-22T10:00:00ZZ", "1795341600123",
-            "0000-01-01T00:00:00Z", "é026-11-22T10:00:00Z",
+            "",
+            "yesterday",
+            "2026-11-22",
+            "2026-11-22T10:00:00",
+            "2026-13-22T10:00:00Z",
+            "2026-02-29T10:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-22T10:60:00Z",
+            "2026-11-22T10:00:61Z",
+            "2026-11-22T10:00:00.Z",
+            "2026-11-22T10:00:00+0100",
+            "2026-11-22T10:00:00+24:00",
+            "2026-11-22T10:00:00ZZ",
+            "1795341600123",
+            "0000-01-01T00:00:00Z",
+            "é026-11-22T10:00:00Z",
         ] {
             assert_eq!(rfc3339_to_us(text), None, "{text}");
         }

@@ -245,6 +245,7 @@ impl Owner {
         operation: DeltaOperation,
         properties: CommitProperties,
     ) -> Result<(), IngestError> {
+        let started = std::time::Instant::now();
         let state = self.table.snapshot()?;
         let finalized = CommitBuilder::from(properties)
             .with_actions(actions)
@@ -252,6 +253,7 @@ impl Owner {
             .await?;
         self.table.state = Some(finalized.snapshot());
         self.commits += 1;
+        metrics::histogram!("weir_table_commit_seconds", "table" => self.kind.table()).record(started.elapsed());
         Ok(())
     }
 

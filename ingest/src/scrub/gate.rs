@@ -72,7 +72,8 @@ impl Signs {
         !(self.email()
             || self.url()
             || self.assignment()
-            || self.token()
+            || self.secret()
+            || self.words()
             || self.iban()
             || self.card()
             || self.ipv4()
@@ -93,9 +94,14 @@ impl Signs {
         self.classes & ASSIGN != 0 && self.bytes >= 6
     }
 
-    /// A key or a token is one long word, or follows `Bearer `.
-    pub(super) fn token(self) -> bool {
-        self.longest_run >= SECRET_BYTES_MIN || (self.classes & SPACE != 0 && self.bytes >= 12)
+    /// A key or a token is one long word.
+    pub(super) fn secret(self) -> bool {
+        self.longest_run >= SECRET_BYTES_MIN
+    }
+
+    /// `Bearer …` takes two words.
+    pub(super) fn words(self) -> bool {
+        self.classes & SPACE != 0 && self.bytes >= SECRET_BYTES_MIN
     }
 
     pub(super) fn iban(self) -> bool {

@@ -13,7 +13,7 @@ mod secrets;
 
 use std::borrow::Cow;
 
-pub(crate) use id::id_offence;
+pub use id::id_offence;
 pub(crate) use json::{NameMemo, breadcrumbs, properties, refused_event};
 
 /// Cuts a text at a character's end, to at most so many bytes.

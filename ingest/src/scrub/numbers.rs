@@ -7,18 +7,11 @@ use std::net::Ipv6Addr;
 pub(super) const CARD_DIGITS_MIN: usize = 13;
 const CARD_DIGITS_MAX: usize = 19;
 
-/// Length of an IBAN by its country (SWIFT's IBAN registry).
-const IBAN_LENGTHS: &[(&str, usize)] = &[
-    ("AD", 24), ("AE", 23), ("AL", 28), ("AT", 20), ("AZ", 28), ("BA", 20), ("BE", 16), ("BG", 22), ("BH", 22),
-    ("BR", 29), ("BY", 28), ("CH", 21), ("CR", 22), ("CY", 28), ("CZ", 24), ("DE", 22), ("DK", 18), ("DO", 28),
-    ("EE", 20), ("EG", 29), ("ES", 24), ("FI", 18), ("FO", 18), ("FR", 27), ("GB", 22), ("GE", 22), ("GI", 23),
-    ("GL", 18), ("GR", 27), ("GT", 28), ("HR", 21), ("HU", 28), ("IE", 22), ("IL", 23), ("IQ", 23), ("IS", 26),
-    ("IT", 27), ("JO", 30), ("KW", 30), ("KZ", 20), ("LB", 28), ("LC", 32), ("LI", 21), ("LT", 20), ("LU", 20),
-    ("LV", 21), ("LY", 25), ("MC", 27), ("MD", 24), ("ME", 22), ("MK", 19), ("MR", 27), ("MT", 31), ("MU", 30),
-    ("NL", 18), ("NO", 15), ("PK", 24), ("PL", 28), ("PS", 29), ("PT", 25), ("QA", 29), ("RO", 24), ("RS", 22),
-    ("SA", 24), ("SC", 31), ("SE", 24), ("SI", 19), ("SK", 24), ("SM", 27), ("ST", 25), ("SV", 28), ("TL", 23),
-    ("TN", 24), ("TR", 26), ("UA", 29), ("VA", 22), ("VG", 24), ("XK", 20),
-];
+/// Countries and the lengths of their IBANs (SWIFT's IBAN registry).
+const IBAN_LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 \
+    ES24 FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 \
+    LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 \
+    QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20";
 
 /// Tells whether these digits are a card's: as long as one, of a bank's industry digit, and valid by Luhn's sum.
 fn is_card_digits(digits: &[u8]) -> bool {
@@ -105,10 +98,12 @@ fn iban_at(bytes: &[u8], start: usize) -> Option<usize> {
         return None;
     }
     let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
-    let (_, length) = IBAN_LENGTHS.iter().find(|(name, _)| name.as_bytes() == country)?;
-    let mut characters = Vec::with_capacity(*length);
+    let length: usize = IBAN_LENGTHS
+        .split_ascii_whitespace()
+        .find_map(|entry| entry.strip_prefix(std::str::from_utf8(&country).ok()?)?.parse().ok())?;
+    let mut characters = Vec::with_capacity(length);
     let mut at = start;
-    while characters.len() < *length {
+    while characters.len() < length {
         let byte = *bytes.get(at)?;
         at += 1;
         match byte {
@@ -147,9 +142,7 @@ pub(super) fn find_ipv6(text: &str, from: usize) -> Option<(usize, usize)> {
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b':' || byte == b'.';
     find_run(text, from, is_part, |run| {
         // `a::b` is a path in some languages; addresses hold digits.
-        let is_address = |run: &str| {
-            run.bytes().any(|byte| byte.is_ascii_digit()) && run.parse::<Ipv6Addr>().is_ok()
-        };
+        let is_address = |run: &str| run.bytes().any(|byte| byte.is_ascii_digit()) && run.parse::<Ipv6Addr>().is_ok();
         let shorter = run.trim_end_matches(['.', ':']);
         [run, shorter].into_iter().find(|run| is_address(run)).map(str::len)
     })

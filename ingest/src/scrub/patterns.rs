@@ -19,16 +19,14 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// A path or URL, and the query or fragment after it.
-static QUERY: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"((?:[a-zA-Z][a-zA-Z0-9+.-]*://|/|\bwww\.)[^\s"'<>?#]*)([?#][^\s"'<>]+)"#)
-});
+static QUERY: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"((?:[a-zA-Z][a-zA-Z0-9+.-]*://|/|\bwww\.)[^\s"'<>?#]*)([?#][^\s"'<>]+)"#));
 
 static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"'<>?#]+@"#));
 
 /// `Cookie: …` and `Authorization: …`, to the end of the line.
-static HEADER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)\b(["']?\s*[:=]\s*)[^\r\n"]+"#)
-});
+static HEADER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)\b(["']?\s*[:=]\s*)[^\r\n"]+"#));
 
 static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
@@ -65,9 +63,11 @@ pub(super) fn scrub(text: &str, signs: Signs) -> Cow<'_, str> {
         text = replace(text, &HEADER, |found| Some(format!("{}{}[secret]", &found[1], &found[2])));
         text = replace(text, &ASSIGNMENT, assigned_secret);
     }
-    if signs.token() {
+    if signs.words() {
         text = replace(text, &PRIVATE_KEY, |_| Some("[secret]".into()));
         text = replace(text, &BEARER, bearer_token);
+    }
+    if signs.secret() {
         text = replace_found(text, "[token]", find_secret);
     }
     if signs.email() {
@@ -97,7 +97,9 @@ pub(super) fn holds_email(text: &str) -> bool {
 pub(super) fn home_directory(path: &str) -> Cow<'_, str> {
     replace(Cow::Borrowed(path), &HOME, |found| match (found.get(1), found.get(2)) {
         (Some(home), _) => Some(format!("{}[user]", home.as_str())),
-        (None, Some(home)) => Some(format!("{}[user]{}", home.as_str(), if found[0].ends_with('/') { "/" } else { "\\" })),
+        (None, Some(home)) => {
+            Some(format!("{}[user]{}", home.as_str(), if found[0].ends_with('/') { "/" } else { "\\" }))
+        }
         (None, None) => None,
     })
 }
@@ -105,7 +107,8 @@ pub(super) fn home_directory(path: &str) -> Cow<'_, str> {
 /// `app@1.0.0-beta.rc` is a release and no address: a domain's first two labels are not both numbers.
 fn is_version(domain: &str) -> bool {
     let mut labels = domain.split('.');
-    let is_number = |label: Option<&str>| label.is_some_and(|label| label.starts_with(|char: char| char.is_ascii_digit()));
+    let is_number =
+        |label: Option<&str>| label.is_some_and(|label| label.starts_with(|char: char| char.is_ascii_digit()));
     is_number(labels.next()) && is_number(labels.next())
 }
 
@@ -122,7 +125,8 @@ fn bearer_token(found: &Captures<'_>) -> Option<String> {
     let is_word = WORDS.contains(&token.to_ascii_lowercase().as_str());
     // `Basic` is a common word: only what looks like base64 of `user:password` follows it.
     let has = |of: fn(&u8) -> bool| token.bytes().any(|byte| of(&byte));
-    let is_basic = token.ends_with('=') || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && token.len() >= 8);
+    let is_basic =
+        token.ends_with('=') || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && token.len() >= 8);
     let is_secret = !is_word && (scheme.eq_ignore_ascii_case("bearer") || is_basic);
     is_secret.then(|| format!("{scheme}{}[token]", &found[2]))
 }
@@ -135,6 +139,10 @@ fn find_secret(text: &str, from: usize) -> Option<(usize, usize)> {
 
 /// Replaces every match for which `by` gives a replacement.
 fn replace<'a>(text: Cow<'a, str>, pattern: &Regex, by: impl Fn(&Captures<'_>) -> Option<String>) -> Cow<'a, str> {
+    // Most texts that show signs match nothing; captures cost an allocation.
+    if !pattern.is_match(&text) {
+        return text;
+    }
     let mut replaced: Option<String> = None;
     let mut kept = 0;
     for found in pattern.captures_iter(&text) {

@@ -65,9 +65,7 @@ fn coding_of(body: &[u8], content_encoding: Option<&str>) -> Result<Coding, Body
         "br" => Ok(Coding::Brotli),
         "zstd" => Ok(Coding::Zstd),
         _ if named.contains(',') => Err(BodyError::UnsupportedEncoding("only one layer of compression is read".into())),
-        _ => Err(BodyError::UnsupportedEncoding(
-            "Content-Encoding must be gzip, deflate, br, zstd or identity".into(),
-        )),
+        _ => Err(BodyError::UnsupportedEncoding("Content-Encoding must be gzip, deflate, br, zstd or identity".into())),
     }
 }
 
@@ -135,5 +133,4 @@ impl BufRead for Metered<'_> {
 }
 
 #[cfg(test)]
-#[path = "body/tests.rs"]
 mod tests;

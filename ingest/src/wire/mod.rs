@@ -5,4 +5,4 @@ mod body;
 mod split;
 
 pub use body::decompress;
-pub(crate) use split::{Piece, Pieces, split};
+pub(crate) use split::{Piece, split};

@@ -116,5 +116,4 @@ impl<'de> Visitor<'de> for Elements {
 }
 
 #[cfg(test)]
-#[path = "split/tests.rs"]
 mod tests;

@@ -215,7 +215,10 @@ select 1
         let missing = headers.required("ttl").unwrap_err();
         assert_eq!(missing.to_string(), "rules/a.sql: the header `ttl` is missing; add a line `--! ttl: …`");
         let twice = Headers::parse("b.sql", "--! a: 1\n--! a: 2\nselect 1").unwrap();
-        assert_eq!(twice.one("a").unwrap_err().to_string(), "b.sql:2: `a` is stated twice; remove it here or on line 1");
+        assert_eq!(
+            twice.one("a").unwrap_err().to_string(),
+            "b.sql:2: `a` is stated twice; remove it here or on line 1"
+        );
     }
 
     #[test]

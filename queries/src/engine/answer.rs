@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_plan::ExecutionPlan;
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, ready};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::Sleep;
 
+use super::watch::Running;
 use crate::error::QueryError;
 
-/// What the engine sends to the reader of an answer.
-pub(super) enum Part {
+/// What the engine sends to the reader of an answer: rows as they are, or as bytes of a form.
+pub(crate) enum Part<T> {
     /// Some rows.
-    Rows(RecordBatch),
+    Rows(T),
     /// No more rows, and none is missing.
     End,
     /// No more rows, and some are missing.
@@ -31,13 +32,13 @@ pub(super) enum Part {
 /// The answer to a query.
 pub struct Answer {
     schema: SchemaRef,
-    batches: Batches,
+    batches: Parts<RecordBatch>,
     meter: Meter,
     runtime: Handle,
 }
 
 impl Answer {
-    pub(super) fn new(schema: SchemaRef, batches: Batches, meter: Meter, runtime: Handle) -> Self {
+    pub(super) fn new(schema: SchemaRef, batches: Parts<RecordBatch>, meter: Meter, runtime: Handle) -> Self {
         Self { schema, batches, meter, runtime }
     }
 
@@ -85,8 +86,20 @@ impl Answer {
         Ok(batches)
     }
 
-    pub(crate) fn into_parts(self) -> (SchemaRef, Batches, Meter, Handle) {
-        (self.schema, self.batches, self.meter, self.runtime)
+    /// Starts work of another kind on the rows, on the engine's threads. What it sends is received as the answer is:
+    /// with its deadline, and stopped when dropped.
+    pub(crate) fn work<T, F>(
+        self,
+        parts_waiting_max: usize,
+        work: impl FnOnce(Self, mpsc::Sender<Part<T>>) -> F,
+    ) -> Parts<T>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(parts_waiting_max);
+        let (running, runtime) = (Arc::clone(&self.batches.running), self.runtime.clone());
+        let task = runtime.spawn(work(self, sender));
+        Parts::new(receiver, running, task.abort_handle())
     }
 }
 
@@ -122,22 +135,23 @@ fn scanned_bytes(plan: &dyn ExecutionPlan) -> u64 {
 }
 
 /// The receiving end of a query's rows.
-pub(crate) struct Batches {
-    parts: mpsc::Receiver<Part>,
-    deadline: Pin<Box<Sleep>>,
-    timeout_ms: u64,
+pub(crate) struct Parts<T> {
+    parts: mpsc::Receiver<Part<T>>,
+    running: Arc<Running>,
+    stopped: BoxFuture<'static, QueryError>,
     task: AbortHandle,
     ended: bool,
 }
 
-impl Batches {
-    pub(super) fn new(parts: mpsc::Receiver<Part>, deadline: Sleep, timeout_ms: u64, task: AbortHandle) -> Self {
-        Self { parts, deadline: Box::pin(deadline), timeout_ms, task, ended: false }
+impl<T> Parts<T> {
+    pub(super) fn new(parts: mpsc::Receiver<Part<T>>, running: Arc<Running>, task: AbortHandle) -> Self {
+        let stopped = Arc::clone(&running).stopped().boxed();
+        Self { parts, running, stopped, task, ended: false }
     }
 }
 
-impl Stream for Batches {
-    type Item = Result<RecordBatch, QueryError>;
+impl<T> Stream for Parts<T> {
+    type Item = Result<T, QueryError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
@@ -145,14 +159,11 @@ impl Stream for Batches {
         }
         let part = match self.parts.poll_recv(cx) {
             Poll::Ready(part) => part,
-            // The engine's own deadline ends the work; this one answers even if a thread is stuck in a batch.
-            Poll::Pending => {
-                ready!(self.deadline.as_mut().poll(cx));
-                Some(Part::Failed(QueryError::Timeout { timeout_ms: self.timeout_ms }))
-            }
+            // The work hears of its stop where it next yields; the reader need not wait for that.
+            Poll::Pending => Some(Part::Failed(ready!(self.stopped.as_mut().poll(cx)))),
         };
         let item = match part {
-            Some(Part::Rows(batch)) => return Poll::Ready(Some(Ok(batch))),
+            Some(Part::Rows(rows)) => return Poll::Ready(Some(Ok(rows))),
             Some(Part::End) => None,
             Some(Part::Failed(error)) => Some(Err(error)),
             None => Some(Err(QueryError::Internal("the query stopped unexpectedly; the log tells more".into()))),
@@ -163,7 +174,7 @@ impl Stream for Batches {
     }
 }
 
-impl Drop for Batches {
+impl<T> Drop for Parts<T> {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -86,6 +86,7 @@ fn arrow(inner: &ArrowError, whole: &DataFusionError, names: &Names) -> QueryErr
         | ArrowError::InvalidArgumentError(message)
         | ArrowError::ArithmeticOverflow(message) => QueryError::invalid(hide_paths(&clean(message))),
         ArrowError::MemoryError(message) => exhausted(message),
+        ArrowError::IoError(message, _) if message.contains("spilling process") => exhausted(message),
         ArrowError::ExternalError(inner) => match inner.downcast_ref::<DataFusionError>() {
             Some(inner) => query(inner, names),
             None => internal(whole),
@@ -210,7 +211,8 @@ mod tests {
 
     #[test]
     fn paths_and_stores_are_never_told() {
-        let hidden = hide_paths("cannot read 'file:///var/lib/weir/lake/usage/day=1/a.parquet': gone, see /etc/passwd/x");
+        let hidden =
+            hide_paths("cannot read 'file:///var/lib/weir/lake/usage/day=1/a.parquet': gone, see /etc/passwd/x");
         assert_eq!(hidden, "cannot read (a file) gone, see (a file)");
         let error = DataFusionError::External("No such file /var/lib/weir/lake/x".into());
         assert!(!query(&error, &Names::default()).to_string().contains("/var"));

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use arrow::array::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::answer::{Answer, Batches, Meter, Part};
+use super::answer::{Answer, Meter, Part, Parts};
 use super::diagnose;
 use super::explain::hide_files;
 use super::plan::Planned;
-use super::watch::{Running, Seat};
+use super::watch::Seat;
 use super::{Engine, TURN_WAIT};
 use crate::error::QueryError;
 
@@ -25,33 +26,25 @@ pub(super) type Ticket = (OwnedSemaphorePermit, Seat);
 impl Engine {
     /// Waits shortly for a turn among the concurrent queries.
     pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, QueryError> {
-        let wait = {
-            let _timers = self.runtime().enter();
-            tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned())
-        };
-        match wait.await {
+        match tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
         }
     }
 
     /// Starts the work of a plan.
-    pub(super) fn execute(&self, planned: Planned<Ticket>, started: Instant, deadline: Instant) -> Answer {
+    pub(super) fn execute(&self, planned: Planned, started: Instant) -> Answer {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING_MAX);
         let (schema, meter) = (planned.plan.schema(), Meter::new(Arc::clone(&planned.plan), started));
-        let timeout_ms = self.config.timeout_ms;
+        let running = Arc::clone(planned.ticket.1.running());
         let handle = self.runtime().handle().clone();
-        let task = handle.spawn(run(planned, sender, deadline, timeout_ms));
-        let sleep = {
-            let _timers = handle.enter();
-            tokio::time::sleep_until(deadline.into())
-        };
-        Answer::new(schema, Batches::new(receiver, sleep, timeout_ms, task.abort_handle()), meter, handle)
+        let task = handle.spawn(run(planned, sender));
+        Answer::new(schema, Parts::new(receiver, running, task.abort_handle()), meter, handle)
     }
 }
 
-/// Runs a plan to its end, its deadline or the watcher's stop, whichever comes first.
-async fn run(planned: Planned<Ticket>, sender: mpsc::Sender<Part>, deadline: Instant, timeout_ms: u64) {
+/// Runs a plan to its end or to the watcher's stop, whichever comes first.
+async fn run(planned: Planned, sender: mpsc::Sender<Part<RecordBatch>>) {
     let Planned { plan, context, explains, names, ticket } = planned;
     let running = Arc::clone(ticket.1.running());
     let work = async {
@@ -66,28 +59,14 @@ async fn run(planned: Planned<Ticket>, sender: mpsc::Sender<Part>, deadline: Ins
     };
     let end = tokio::select! {
         biased;
-        () = running.stopped() => Part::Failed(stopped_for_memory()),
-        () = tokio::time::sleep_until(deadline.into()) => Part::Failed(QueryError::Timeout { timeout_ms }),
-        result = work => finish(result, &running, &names),
+        reason = Arc::clone(&running).stopped() => Part::Failed(reason),
+        result = work => match result {
+            Ok(()) => Part::End,
+            Err(error) => Part::Failed(running.why_stopped().unwrap_or_else(|| diagnose::query(&error, &names))),
+        },
     };
     // The work and all it holds is gone before the reader hears of its end, and the next query may start.
     drop(ticket);
     // A reader that has gone away needs no last word.
     let _ = sender.send(end).await;
-}
-
-fn finish(result: Result<(), DataFusionError>, running: &Running, names: &diagnose::Names) -> Part {
-    match result {
-        Ok(()) => Part::End,
-        Err(_) if running.is_stopped() => Part::Failed(stopped_for_memory()),
-        Err(error) => Part::Failed(diagnose::query(&error, names)),
-    }
-}
-
-fn stopped_for_memory() -> QueryError {
-    QueryError::Memory(
-        "the query was stopped because the process holds too much memory; narrow its time range, or write \
-         count(distinct …) per group as two levels of group by"
-            .into(),
-    )
 }

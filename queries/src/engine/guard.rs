@@ -44,12 +44,13 @@ pub(super) fn parse(sql: &str, config: &EngineConfig) -> Result<Statement, Query
         .tokenize_with_location()
         .map_err(|error| diagnose::at(error.message, error.location))?;
     check_tokens(&tokens, config)?;
+    let first_word = first_word(&tokens);
     let mut statements = DFParserBuilder::new(tokens)
         .with_dialect(&dialect)
         .with_recursion_limit(config.sql_depth_max)
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| forbidden_or(sql, diagnose::parsing(&error)))?;
+        .map_err(|error| forbidden_or(first_word, diagnose::parsing(&error)))?;
     let (Some(statement), None) = (statements.pop_front(), statements.pop_front()) else {
         return Err(QueryError::invalid_with_hint(
             "exactly one statement is wanted",
@@ -64,26 +65,65 @@ pub(super) fn parse(sql: &str, config: &EngineConfig) -> Result<Statement, Query
 /// Parses a text of Weir's own: no limits but the parser's.
 pub(super) fn parse_own(sql: &str) -> Result<Statement, QueryError> {
     let dialect = PostgreSqlDialect {};
-    let parsed = DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statement());
+    let parsed =
+        DFParserBuilder::new(sql).with_dialect(&dialect).build().and_then(|mut parser| parser.parse_statement());
     parsed.map_err(|error| diagnose::parsing(&error))
 }
 
-/// A statement that DataFusion cannot even parse may still be one that is forbidden.
-fn forbidden_or(sql: &str, error: QueryError) -> QueryError {
-    let first = sql.split(|character: char| !character.is_ascii_alphabetic()).find(|word| !word.is_empty());
-    let reads = ["select", "with", "values", "explain", "from", "table"];
-    match first {
-        Some(word) if WRITES.contains(&word.to_ascii_lowercase().as_str()) => forbidden(word),
-        Some(word) if reads.iter().any(|read| word.eq_ignore_ascii_case(read)) => error,
+/// A statement that cannot even be parsed may still be one that is forbidden.
+fn forbidden_or(first_word: Option<String>, error: QueryError) -> QueryError {
+    match first_word {
+        Some(word) if WRITES.contains(&word.as_str()) => forbidden(&word),
         _ => error,
     }
 }
 
+fn first_word(tokens: &[TokenWithSpan]) -> Option<String> {
+    tokens.iter().find_map(|token| match &token.token {
+        Token::Whitespace(_) => None,
+        Token::Word(word) => Some(Some(word.value.to_ascii_lowercase())),
+        _ => Some(None),
+    })?
+}
+
 /// Words that begin statements which change something or tell of the session.
 const WRITES: &[&str] = &[
-    "alter", "analyze", "attach", "begin", "call", "comment", "commit", "copy", "create", "deallocate", "delete", "do",
-    "drop", "execute", "export", "grant", "import", "insert", "install", "listen", "load", "lock", "merge", "notify",
-    "pragma", "prepare", "reset", "revoke", "rollback", "set", "show", "truncate", "unload", "update", "use", "vacuum",
+    "alter",
+    "analyze",
+    "attach",
+    "begin",
+    "call",
+    "comment",
+    "commit",
+    "copy",
+    "create",
+    "deallocate",
+    "delete",
+    "do",
+    "drop",
+    "execute",
+    "export",
+    "grant",
+    "import",
+    "insert",
+    "install",
+    "listen",
+    "load",
+    "lock",
+    "merge",
+    "notify",
+    "pragma",
+    "prepare",
+    "reset",
+    "revoke",
+    "rollback",
+    "set",
+    "show",
+    "truncate",
+    "unload",
+    "update",
+    "use",
+    "vacuum",
 ];
 
 fn forbidden(word: &str) -> QueryError {
@@ -98,7 +138,9 @@ fn check_kind(statement: &Statement) -> Result<(), QueryError> {
         },
         Statement::Explain(explain) => {
             if explain.options.analyze || explain.options.verbose {
-                return Err(QueryError::Forbidden("EXPLAIN ANALYZE and VERBOSE are not allowed; plain EXPLAIN is".into()));
+                return Err(QueryError::Forbidden(
+                    "EXPLAIN ANALYZE and VERBOSE are not allowed; plain EXPLAIN is".into(),
+                ));
             }
             match explain.statement.as_ref() {
                 Statement::Statement(inner) if matches!(inner.as_ref(), SqlStatement::Query(_)) => Ok(()),

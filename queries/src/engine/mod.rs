@@ -8,6 +8,7 @@
 
 mod answer;
 mod config;
+mod cooperate;
 mod diagnose;
 mod execute;
 mod explain;
@@ -40,8 +41,10 @@ pub use config::{EngineConfig, ThreadHook};
 pub use params::Params;
 pub use session::Stores;
 pub use types::sql_type;
+pub use views::{View, all as views};
 
-pub(crate) use answer::Batches;
+pub(crate) use answer::Part;
+pub(crate) use params::placeholders;
 
 use crate::error::QueryError;
 use memory::{QueryPool, SharedBudget};
@@ -80,10 +83,11 @@ impl Engine {
         if let Some(hook) = config.on_thread_start.clone() {
             builder.on_thread_start(move || hook());
         }
+        let watch = Watch::start(config.process_memory_bytes_max, config.timeout_ms, config.on_thread_start.clone());
         Ok(Arc::new(Self {
             sessions: Sessions::new(&config, stores)?,
             budget: SharedBudget::new(config.memory_bytes_max),
-            watch: Watch::start(config.process_memory_bytes_max, config.on_thread_start.clone()).map_err(failed)?,
+            watch: watch.map_err(failed)?,
             turns: Arc::new(Semaphore::new(config.concurrency_max.max(1))),
             runtime: Some(builder.build().map_err(failed)?),
             config,
@@ -92,21 +96,15 @@ impl Engine {
 
     /// Answers one query over these tables.
     ///
-    /// Returns once the query is planned and its work has begun. Time runs from here to the last row.
+    /// Returns once the query is planned and its work has begun. Time runs from here to the last row. To be called
+    /// within a tokio runtime; dropping the future or the answer stops the work.
     ///
     /// # Errors
     /// All of `QueryError`; what fails later fails the answer's stream.
     pub async fn ask(&self, sql: &str, params: &Params, tables: Tables) -> Result<Answer, QueryError> {
         let started = Instant::now();
-        guard::check_text(sql, &self.config)?;
-        let turn = self.turn().await?;
-        let pool = self.pool();
-        let seat = self.watch.enter(Arc::clone(&pool)).ok_or(QueryError::Busy)?;
-        let session = self.sessions.session(tables, pool)?;
-        let question = plan::Question { sql: sql.to_owned(), params: params.clone(), session, ticket: (turn, seat) };
-        let deadline = started + Duration::from_millis(self.config.timeout_ms);
-        let planned = self.plan(question, deadline).await?;
-        Ok(self.execute(planned, started, deadline))
+        let planned = self.plan(self.question(sql, params, tables).await?).await?;
+        Ok(self.execute(planned, started))
     }
 
     /// Plans a query over these tables without running it: all that `ask` would refuse before the first row is refused.
@@ -114,11 +112,17 @@ impl Engine {
     /// # Errors
     /// Those of `ask` before execution.
     pub async fn check(&self, sql: &str, params: &Params, tables: Tables) -> Result<(), QueryError> {
+        self.plan(self.question(sql, params, tables).await?).await.map(|_| ())
+    }
+
+    /// Admits a question: what it needs while it is planned and run.
+    async fn question(&self, sql: &str, params: &Params, tables: Tables) -> Result<plan::Question, QueryError> {
         guard::check_text(sql, &self.config)?;
-        let session = self.sessions.session(tables, self.pool())?;
-        let question = plan::Question { sql: sql.to_owned(), params: params.clone(), session, ticket: () };
-        let deadline = Instant::now() + Duration::from_millis(self.config.timeout_ms);
-        self.plan(question, deadline).await.map(|_| ())
+        let turn = self.turn().await?;
+        let pool = self.pool();
+        let seat = self.watch.enter(Arc::clone(&pool)).ok_or(QueryError::Busy)?;
+        let session = self.sessions.session(tables, pool)?;
+        Ok(plan::Question { sql: sql.to_owned(), params: params.clone(), session, ticket: (turn, seat) })
     }
 
     /// Builds a session over these tables with the engine's functions and settings, for callers in this crate that plan

@@ -1,5 +1,5 @@
-//! Parameters: `$name` in the text, a JSON value beside it. A value takes its place in the parsed tree as one literal, so
-//! it can never become syntax; the text itself is not touched.
+//! Parameters: `$name` in the text, a JSON value beside it. A value takes its place in the parsed tree as one literal,
+//! so it can never become syntax; the text itself is not touched.
 //!
 //! JSON null, Booleans, numbers and strings are what they are; a list of them is a list. A value whose type JSON cannot
 //! tell is an object of one field: `{"timestamp": "2026-11-22T10:00:00Z"}`, `{"date": "2026-11-22"}`,
@@ -13,7 +13,8 @@ use datafusion::sql::sqlparser::ast::{
     Array, CastKind, DataType, ExactNumberInfo, Expr, Interval, Statement as SqlStatement, TimezoneInfo, UnaryOperator,
     Value, ValueWithSpan, Visit, VisitMut, Visitor, VisitorMut,
 };
-use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::tokenizer::{Span, Token, Tokenizer};
 use serde_json::Value as Json;
 
 use super::diagnose;
@@ -25,6 +26,8 @@ pub type Params = serde_json::Map<String, Json>;
 
 /// Elements of a list given as one parameter.
 const LIST_MAX: usize = 1_000;
+/// Bytes of a text given as a parameter.
+const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// Puts the values in the places of their names. Missing and unused ones are errors, as both hide mistakes.
 pub(super) fn bind(statement: &mut Statement, params: &Params) -> Result<(), QueryError> {
@@ -39,6 +42,22 @@ pub(super) fn bind(statement: &mut Statement, params: &Params) -> Result<(), Que
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(error),
     }
+}
+
+/// Returns the names of the parameters that a text uses, each with the line of its first use. Nothing of a text that
+/// cannot be read.
+pub(crate) fn placeholders(sql: &str) -> Vec<(String, u32)> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().unwrap_or_default();
+    let mut names: Vec<(String, u32)> = Vec::new();
+    for token in tokens {
+        if let Token::Placeholder(id) = token.token {
+            let name = id.trim_start_matches('$');
+            if names.iter().all(|(known, _)| known != name) {
+                names.push((name.to_owned(), u32::try_from(token.span.start.line).unwrap_or(0)));
+            }
+        }
+    }
+    names
 }
 
 fn query_of(statement: &mut Statement) -> Option<&mut SqlStatement> {
@@ -114,9 +133,12 @@ fn literal(name: &str, value: &Json, span: Span) -> Result<Expr, QueryError> {
     Ok(match value {
         Json::Null => plain(Value::Null),
         Json::Bool(value) => plain(Value::Boolean(*value)),
+        Json::String(text) if text.len() > TEXT_BYTES_MAX => return refused("is too long a text"),
         Json::String(text) => plain(Value::SingleQuotedString(text.clone())),
         Json::Number(number) => signed(&number.to_string(), span),
-        Json::Array(values) if values.len() > LIST_MAX => return refused(&format!("has more than {LIST_MAX} elements")),
+        Json::Array(values) if values.len() > LIST_MAX => {
+            return refused(&format!("has more than {LIST_MAX} elements"));
+        }
         Json::Array(values) => {
             let elem = values
                 .iter()
@@ -129,7 +151,11 @@ fn literal(name: &str, value: &Json, span: Span) -> Result<Expr, QueryError> {
         }
         Json::Object(fields) => match fields.iter().next() {
             Some((kind, inner)) if fields.len() == 1 => typed(name, kind, inner, span)?,
-            _ => return refused("is an object; write {\"timestamp\": …}, {\"date\": …}, {\"interval\": …} or a plain value"),
+            _ => {
+                return refused(
+                    "is an object; write {\"timestamp\": …}, {\"date\": …}, {\"interval\": …} or a plain value",
+                );
+            }
         },
     })
 }
@@ -157,7 +183,11 @@ fn typed(name: &str, kind: &str, inner: &Json, span: Span) -> Result<Expr, Query
         ("timestamp" | "date" | "interval" | "float", _) => return refused(),
         _ => {
             let message = format!("the parameter ${name} has the unknown type {kind:?}");
-            return Err(diagnose::at_with_hint(message, span.start, "known are timestamp, date, interval, float".into()));
+            return Err(diagnose::at_with_hint(
+                message,
+                span.start,
+                "known are timestamp, date, interval, float".into(),
+            ));
         }
     };
     let data_type = match kind {

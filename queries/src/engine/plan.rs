@@ -1,25 +1,25 @@
 //! Planning: from a text to a physical plan, on a thread with a large stack.
 //!
-//! Planning does not yield and cannot be stopped. When the deadline passes the question is answered, but the thread and
+//! Planning does not yield and cannot be stopped. When its time is over the question is answered, but the thread and
 //! its ticket (the turn among concurrent queries) live until the planner returns.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use datafusion::catalog::CatalogProviderList;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::common::tree_node::TreeNode;
 use datafusion::physical_plan::ExecutionPlan;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::config::EngineConfig;
 use super::diagnose::{self, Names};
+use super::execute::Ticket;
 use super::params::{self, Params};
 use super::schema::{CATALOG, SCHEMA};
 use super::{Engine, guard};
@@ -31,29 +31,26 @@ const PLANNER_STACK_BYTES: usize = 64 << 20;
 const CENTROIDS_MAX: u64 = 10_000;
 
 /// What is to be planned. The ticket is held until planning ends and handed on with the plan.
-pub(super) struct Question<T> {
+pub(super) struct Question {
     pub(super) sql: String,
     pub(super) params: Params,
     pub(super) session: SessionState,
-    pub(super) ticket: T,
+    pub(super) ticket: Ticket,
 }
 
 /// A plan, ready to run.
-pub(super) struct Planned<T> {
+pub(super) struct Planned {
     pub(super) plan: Arc<dyn ExecutionPlan>,
     pub(super) context: Arc<TaskContext>,
     pub(super) explains: bool,
     pub(super) names: Names,
-    pub(super) ticket: T,
+    pub(super) ticket: Ticket,
 }
 
 impl Engine {
     /// Plans a question on a thread of its own.
-    pub(super) async fn plan<T: Send + 'static>(
-        &self,
-        question: Question<T>,
-        deadline: Instant,
-    ) -> Result<Planned<T>, QueryError> {
+    pub(super) async fn plan(&self, question: Question) -> Result<Planned, QueryError> {
+        let running = Arc::clone(question.ticket.1.running());
         let (config, handle) = (self.config.clone(), self.runtime().handle().clone());
         let (sender, receiver) = oneshot::channel();
         let work = move || {
@@ -69,19 +66,16 @@ impl Engine {
             tracing::error!(thread.error = %error, "no thread to plan a query on");
             QueryError::Busy
         })?;
-        let timeout = {
-            let _timers = self.runtime().enter();
-            tokio::time::timeout_at(deadline.into(), receiver)
-        };
-        match timeout.await {
-            Ok(Ok(planned)) => planned,
-            Ok(Err(_)) => Err(QueryError::Internal("the planner stopped unexpectedly; the log tells more".into())),
-            Err(_) => Err(QueryError::Timeout { timeout_ms: self.config.timeout_ms }),
+        tokio::select! {
+            planned = receiver => planned.unwrap_or_else(|_| {
+                Err(QueryError::Internal("the planner stopped unexpectedly; the log tells more".into()))
+            }),
+            reason = running.stopped() => Err(reason),
         }
     }
 }
 
-fn plan<T>(question: Question<T>, config: &EngineConfig, handle: &Handle) -> Result<Planned<T>, QueryError> {
+fn plan(question: Question, config: &EngineConfig, handle: &Handle) -> Result<Planned, QueryError> {
     let Question { sql, params, session, ticket } = question;
     let mut statement = guard::parse(&sql, config)?;
     params::bind(&mut statement, &params)?;
@@ -126,7 +120,9 @@ fn check_percentile(expr: &Expr) -> Result<(), DataFusionError> {
     };
     let allowed = match call.params.args.get(position) {
         None => true,
-        Some(Expr::Literal(value, _)) => matches!(value, ScalarValue::Int64(Some(n)) if (1..=CENTROIDS_MAX as i64).contains(n)),
+        Some(Expr::Literal(value, _)) => {
+            matches!(value, ScalarValue::Int64(Some(n)) if (1..=CENTROIDS_MAX as i64).contains(n))
+        }
         Some(_) => false,
     };
     if allowed {

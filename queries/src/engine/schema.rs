@@ -50,7 +50,9 @@ impl std::fmt::Debug for PublicSchema {
 
 impl PublicSchema {
     fn view(&self, name: &str) -> Option<&'static View> {
-        views::all().iter().find(|view| view.name == name && view.reads.iter().all(|table| self.tables.contains_key(*table)))
+        views::all()
+            .iter()
+            .find(|view| view.name == name && view.reads.iter().all(|table| self.tables.contains_key(*table)))
     }
 }
 

@@ -20,6 +20,7 @@ use object_store::ObjectStore;
 
 use super::Tables;
 use super::config::EngineConfig;
+use super::cooperate::YieldAboveJoins;
 use super::functions;
 use super::schema::{CATALOG, SCHEMA, catalogs};
 use crate::error::QueryError;
@@ -63,6 +64,7 @@ impl Sessions {
             .map_err(failed)?;
         let session = SessionConfig::from(options(config)).with_create_default_catalog_and_schema(false);
         let builder = SessionStateBuilder::new().with_config(session).with_runtime_env(Arc::clone(&runtime));
+        let builder = builder.with_physical_optimizer_rule(Arc::new(YieldAboveJoins));
         let mut base = functions::register(builder).build();
         functions::register_json(&mut base).map_err(failed)?;
         Ok(Self { base: Arc::new(base), runtime })
@@ -75,7 +77,10 @@ impl Sessions {
             .build_arc()
             .map_err(|error| QueryError::Internal(format!("no session for the query: {error}")))?;
         let builder = SessionStateBuilder::new_from_existing(self.base.as_ref().clone()).with_runtime_env(runtime);
-        Ok(builder.with_catalog_list(catalogs(tables, Arc::clone(&self.base))).build())
+        let mut state = builder.with_catalog_list(catalogs(tables, Arc::clone(&self.base))).build();
+        // Now is one moment for the whole query, and known to the planner, which prunes files by it.
+        state.mark_start_execution();
+        Ok(state)
     }
 }
 
@@ -91,7 +96,7 @@ fn options(config: &EngineConfig) -> ConfigOptions {
     options.catalog.default_catalog = CATALOG.into();
     options.catalog.default_schema = SCHEMA.into();
     options.catalog.information_schema = false;
-    options.execution.target_partitions = config.threads.max(1).into();
+    options.execution.target_partitions = config.threads.max(1);
     options.execution.batch_size = ConfigNonZeroUsize::try_new(BATCH_ROWS).expect("the constant is not zero");
     options.execution.time_zone = Some("UTC".into());
     options.execution.enable_recursive_ctes = false;

@@ -6,13 +6,14 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Expr, GroupByExpr, ObjectName, Query, Select, SelectItem, Spanned, Statement as SqlStatement,
-    TableFactor, Visit, Visitor,
+    ArrayElemTypeDef, DataType, Expr, GroupByExpr, ObjectName, Query, Select, SelectItem, Spanned,
+    Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::config::EngineConfig;
 use super::diagnose;
+use super::views;
 use crate::error::QueryError;
 
 /// `*` and `table.*` in one statement.
@@ -94,7 +95,9 @@ impl Visitor for Walk {
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<QueryError> {
         let name = relation.to_string().to_lowercase();
-        let tables = self.weights.get(name.trim_matches('"')).copied().unwrap_or(1);
+        let name = name.trim_matches('"');
+        let of_view = || views::all().iter().find(|view| view.name == name).map(|view| view.reads.len());
+        let tables = self.weights.get(name).copied().or_else(of_view).unwrap_or(1);
         self.read(tables, relation.span())
     }
 
@@ -106,14 +109,16 @@ impl Visitor for Walk {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<QueryError> {
-        let is_wildcard = |item: &&SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        let is_wildcard =
+            |item: &&SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
         self.wildcards += select.projection.iter().filter(is_wildcard).count();
         if self.wildcards > WILDCARDS_MAX {
             let message = format!("the query has more than {WILDCARDS_MAX} wildcards");
             return ControlFlow::Break(diagnose::at(message, select.span().start));
         }
         if let GroupByExpr::Expressions(expressions, _) = &select.group_by {
-            let doubled: usize = expressions.iter().map(|expr| if let Expr::Cube(sets) = expr { sets.len() } else { 0 }).sum();
+            let doubled: usize =
+                expressions.iter().map(|expr| if let Expr::Cube(sets) = expr { sets.len() } else { 0 }).sum();
             if doubled > CUBE_MAX {
                 let message = format!("CUBE of more than {CUBE_MAX} expressions is not allowed");
                 return ControlFlow::Break(diagnose::at(message, select.span().start));

@@ -16,18 +16,22 @@ use super::guard;
 use super::session::over;
 
 /// One view.
-pub(super) struct View {
+pub struct View {
     /// Its name in SQL.
-    pub(super) name: &'static str,
+    pub name: &'static str,
+    /// What a row of it is.
+    pub title: &'static str,
     /// The tables it reads: without all of them there is no view.
     pub(super) reads: &'static [&'static str],
     sql: &'static str,
 }
 
 /// Returns all views.
-pub(super) fn all() -> &'static [View] {
+#[must_use]
+pub fn all() -> &'static [View] {
     &[View {
         name: "events",
+        title: "the common columns of every event a sender sent, with its kind",
         reads: &["usage", "errors", "devices", "logs", "credits", "payments", "identities"],
         sql: include_str!("../../views/events.sql"),
     }]

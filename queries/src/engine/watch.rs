@@ -1,11 +1,12 @@
-//! The watcher of the process' own memory. Operators may allocate before they ask their pool (a grouped `count(distinct)`
-//! of text does, by gigabytes), so while queries run a thread reads the resident memory and, above the limit, stops the
-//! heaviest query: never the process.
+//! The watcher of running queries: their deadlines, and the process' own memory. Operators may allocate before they
+//! ask their pool (a grouped `count(distinct)` of text does, by gigabytes), so while queries run a thread reads the
+//! resident memory and, above the limit, stops the heaviest query: never the process.
 //!
-//! A query is stopped where it next yields; one that computes for long inside a single batch is stopped after it.
+//! A thread of its own, because timers of the engine's runtime do not fire while all its workers compute. Whoever asked
+//! hears of the stop at once; the work itself ends where it next yields.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use super::config::ThreadHook;
 use super::memory::QueryPool;
 use super::process_memory::resident_bytes;
+use crate::error::QueryError;
 
 /// Time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -22,6 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const RELEASE_WITHIN: Duration = Duration::from_millis(250);
 /// A query during which the process grew less than this is not the cause.
 const GROWTH_BYTES_MIN: u64 = 32 << 20;
+const STOPPED_FOR_MEMORY: &str = "the query was stopped because the process holds too much memory; narrow its time \
+                                  range, or write count(distinct …) per group as two levels of group by";
 
 /// A query that runs.
 #[derive(Debug)]
@@ -29,29 +33,32 @@ pub(super) struct Running {
     id: u64,
     pool: Arc<QueryPool>,
     resident_at_start: u64,
-    stopped: AtomicBool,
+    deadline: Instant,
+    stopped: OnceLock<QueryError>,
     wake: Notify,
 }
 
 impl Running {
-    /// Returns when the watcher has stopped this query.
-    pub(super) async fn stopped(&self) {
+    /// Returns why the watcher stopped this query, once it has.
+    pub(super) async fn stopped(self: Arc<Self>) -> QueryError {
         loop {
-            let notified = self.wake.notified();
-            if self.is_stopped() {
-                return;
+            let mut notified = std::pin::pin!(self.wake.notified());
+            notified.as_mut().enable();
+            if let Some(reason) = self.stopped.get() {
+                return reason.clone();
             }
             notified.await;
         }
     }
 
-    /// Tells whether the watcher has stopped this query.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Acquire)
+    /// Returns why the watcher stopped this query, if it has.
+    pub(super) fn why_stopped(&self) -> Option<QueryError> {
+        self.stopped.get().cloned()
     }
 
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
+    fn stop(&self, reason: QueryError) {
+        // The first reason is the one that is told.
+        let _ = self.stopped.set(reason);
         self.wake.notify_waiters();
     }
 }
@@ -84,6 +91,7 @@ struct State {
 #[derive(Debug)]
 struct Shared {
     bytes_max: u64,
+    timeout_ms: u64,
     next_id: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
@@ -103,9 +111,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn start(bytes_max: u64, hook: Option<ThreadHook>) -> std::io::Result<Self> {
+    pub(super) fn start(bytes_max: u64, timeout_ms: u64, hook: Option<ThreadHook>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             bytes_max,
+            timeout_ms,
             next_id: AtomicU64::new(0),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -131,7 +140,8 @@ impl Watch {
             id: self.shared.next_id.fetch_add(1, Ordering::Relaxed),
             pool,
             resident_at_start: resident,
-            stopped: AtomicBool::new(false),
+            deadline: Instant::now() + Duration::from_millis(self.shared.timeout_ms),
+            stopped: OnceLock::new(),
             wake: Notify::new(),
         });
         state.queries.push(Arc::clone(&running));
@@ -161,24 +171,30 @@ fn look_until_closed(shared: &Shared) {
         }
         let (woken, _) = shared.changed.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner);
         state = woken;
-        let Some(resident) = resident_bytes().filter(|bytes| *bytes > shared.bytes_max) else { continue };
-        if Instant::now() < not_before {
-            continue;
+        let now = Instant::now();
+        for query in state.queries.iter().filter(|query| query.deadline <= now) {
+            query.stop(QueryError::Timeout { timeout_ms: shared.timeout_ms });
         }
-        let weights: Vec<Weight> = state.queries.iter().map(|query| Weight::of(query)).collect();
-        if let Some(index) = heaviest(&weights, resident) {
-            let query = &state.queries[index];
-            query.stop();
-            not_before = Instant::now() + RELEASE_WITHIN;
-            metrics::counter!("weir_queries_stopped_for_memory_total").increment(1);
-            tracing::warn!(
-                process.resident_bytes = resident,
-                process.resident_bytes_max = shared.bytes_max,
-                query.reserved_bytes = query.pool.reserved(),
-                "stopped the heaviest query because the process holds too much memory"
-            );
+        if now >= not_before && stop_heaviest(&state.queries, shared.bytes_max) {
+            not_before = now + RELEASE_WITHIN;
         }
     }
+}
+
+/// Stops one query if the process holds too much memory. Tells whether it did.
+fn stop_heaviest(queries: &[Arc<Running>], bytes_max: u64) -> bool {
+    let Some(resident) = resident_bytes().filter(|bytes| *bytes > bytes_max) else { return false };
+    let weights: Vec<Weight> = queries.iter().map(|query| Weight::of(query)).collect();
+    let Some(query) = heaviest(&weights, resident).map(|index| &queries[index]) else { return false };
+    query.stop(QueryError::Memory(STOPPED_FOR_MEMORY.into()));
+    metrics::counter!("weir_queries_stopped_for_memory_total").increment(1);
+    tracing::warn!(
+        process.resident_bytes = resident,
+        process.resident_bytes_max = bytes_max,
+        query.reserved_bytes = query.pool.reserved(),
+        "stopped the heaviest query because the process holds too much memory"
+    );
+    true
 }
 
 /// What the watcher knows of a query.
@@ -196,7 +212,7 @@ impl Weight {
             id: query.id,
             reserved: query.pool.reserved(),
             resident_at_start: query.resident_at_start,
-            stopped: query.is_stopped(),
+            stopped: query.why_stopped().is_some(),
         }
     }
 }

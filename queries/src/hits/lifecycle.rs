@@ -113,7 +113,7 @@ impl Lifecycle {
         match (found, self.open.get_mut(entity)) {
             (None, None) => {}
             (None, Some(open)) => edge(open, at, out),
-            (Some(found), Some(open)) => prolong(&self.terms, open, found, at, book, out),
+            (Some(found), Some(open)) => renew(open, found, at.saturating_add(self.terms.ttl_us), at, book, out),
             (Some(found), None) => self.open_hit(entity, found, at, at, book, out),
         }
     }
@@ -190,8 +190,9 @@ impl Lifecycle {
             .insert(entity, OpenHit { hit, is_true: true, until_written, observed_written, is_unsettled: true });
     }
 
-    /// Settles the restored hits and opens the missing ones, once the rule's state is known as of `at`: `is_true` holds
-    /// the entities of which it is true, with the last point at which it was evaluated.
+    /// Brings the hits in line with a state that was read anew as of `at`: `is_true` holds the entities of which the rule
+    /// is true, with the last point at which it was evaluated. Restored hits learn their end, missing ones open, and
+    /// those that have ended close.
     pub(crate) fn settle(
         &mut self,
         is_true: &HashMap<Arc<str>, (Evaluation, i64)>,
@@ -199,26 +200,26 @@ impl Lifecycle {
         book: &HitBook,
         out: &mut Vec<Transition>,
     ) {
-        let mut unsettled: Vec<Arc<str>> =
-            self.open.iter().filter(|(_, open)| open.is_unsettled).map(|(entity, _)| Arc::clone(entity)).collect();
-        unsettled.sort_unstable();
-        for entity in unsettled {
+        let mut known: Vec<Arc<str>> = self.open.keys().cloned().collect();
+        known.sort_unstable();
+        for entity in known {
             let Some(open) = self.open.get_mut(&entity) else { continue };
-            open.is_unsettled = false;
+            if std::mem::take(&mut open.is_unsettled) {
+                self.ends.push(Reverse((open.hit.until, Arc::clone(&entity))));
+            }
             match is_true.get(&entity) {
                 Some((found, last)) => {
-                    let until = (last + self.terms.ttl_us).max(open.hit.until);
+                    let until = last.saturating_add(self.terms.ttl_us).max(open.hit.until);
                     renew(open, *found, until, at, book, out);
                 }
-                None => open.is_true = false,
+                None => edge(open, at, out),
             }
-            self.ends.push(Reverse((open.hit.until, entity)));
         }
         let mut missing: Vec<_> = is_true.iter().filter(|(entity, _)| !self.open.contains_key(*entity)).collect();
         missing.sort_unstable_by_key(|(entity, _)| Arc::clone(entity));
         for (entity, (found, last)) in missing {
             // True all along, but so long ago that its hit has ended since.
-            if last + self.terms.ttl_us > at {
+            if last.saturating_add(self.terms.ttl_us) > at {
                 self.open_hit(entity, *found, *last, at, book, out);
             }
         }
@@ -282,17 +283,6 @@ fn edge(open: &mut OpenHit, at: i64, out: &mut Vec<Transition>) {
     open.is_true = false;
 }
 
-fn prolong(
-    terms: &Terms,
-    open: &mut OpenHit,
-    found: Evaluation,
-    at: i64,
-    book: &HitBook,
-    out: &mut Vec<Transition>,
-) {
-    renew(open, found, at.saturating_add(terms.ttl_us), at, book, out);
-}
-
 fn renew(
     open: &mut OpenHit,
     found: Evaluation,
@@ -326,3 +316,6 @@ fn write_change(open: &mut OpenHit, at: i64, book: &HitBook, out: &mut Vec<Trans
     book.put(Arc::clone(&open.hit));
     out.push(Transition { kind: TransitionKind::Changed, hit: Arc::clone(&open.hit), at });
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,11 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::empty::EmptyTable;
-use datafusion::execution::session_state::SessionStateDefaults;
+use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 
-use crate::Tables;
-use crate::catalogue::header::{Headers, SourceProblem};
+use crate::catalogue::{Headers, SourceProblem};
+use crate::engine::{Engine, Tables};
 use crate::hits::EntityKind;
 
 use super::answer::REQUIRED;
@@ -22,17 +22,18 @@ use super::shape::LiveShape;
 use super::state::bytes_per_entity;
 use super::text::{Clock, ENTITY_ID, RuleText};
 
-/// Compiles rules over tables of known columns.
+/// Compiles rules over tables of known columns, with the functions and views of the query engine.
 pub struct RuleCompiler {
+    engine: Arc<Engine>,
     tables: Tables,
 }
 
 impl RuleCompiler {
     /// Returns a compiler for rules over these tables: their names, and their columns as SQL sees them.
     #[must_use]
-    pub fn new(tables: &[(String, SchemaRef)]) -> Self {
+    pub fn new(engine: Arc<Engine>, tables: &[(String, SchemaRef)]) -> Self {
         let empty = |schema: &SchemaRef| Arc::new(EmptyTable::new(Arc::clone(schema))) as Arc<dyn TableProvider>;
-        Self { tables: tables.iter().map(|(name, schema)| (name.clone(), empty(schema))).collect() }
+        Self { engine, tables: tables.iter().map(|(name, schema)| (name.clone(), empty(schema))).collect() }
     }
 
     /// Compiles one file. `file` is what its author calls it.
@@ -78,7 +79,7 @@ impl RuleCompiler {
 
     fn plan(&self, rule: &Rule, kind: EntityKind) -> Result<LogicalPlan, DataFusionError> {
         let tables = rule.sight(kind).over(&self.tables)?;
-        plan(rule.sql.statement(Clock::Marked, rule.headers.window), &tables)
+        plan(&self.engine, rule.sql.statement(Clock::Marked, rule.headers.window), tables)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::header::{Header, Headers, SourceProblem};
+use crate::catalogue::{Header, Headers, SourceProblem};
 use crate::hits::{EntityKind, Mode, Restraint, StepUp};
 
 use super::duration::{SECOND_US, parse_duration_us};
@@ -255,7 +255,7 @@ mod tests {
     fn problems_name_line_and_remedy() {
         let base = "--! title: T\n--! entity: guest\n--! ttl: 1h\n";
         let problem = |line: &str| parse(&format!("{base}{line}")).expect_err("refused");
-        assert_eq!(problem("--! colour: red"), format!("r.sql:4: unknown header `colour`; the headers are {}", KNOWN.join(", ")));
+        assert_eq!(problem("--! zzz: red"), format!("r.sql:4: unknown header `zzz`; the headers are {}", KNOWN.join(", ")));
         assert_eq!(problem("--! mod: live"), "r.sql:4: unknown header `mod`; did you mean `mode`?");
         assert_eq!(problem("--! mode: on"), "r.sql:4: `mode: on` means nothing; write `off`, `shadow` or `live`");
         assert_eq!(problem("--! points: 101"), "r.sql:4: `points: 101` means nothing; write a whole number from 0 to 100");

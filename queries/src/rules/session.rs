@@ -5,20 +5,18 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::config::Dialect;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
-use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 use futures::FutureExt;
 
-use crate::Tables;
+use crate::engine::{Engine, Tables};
 use crate::hits::EntityKind;
 
-use super::functions::{aggregate_functions, markers};
+use super::functions::markers;
 use super::text::ENTITY_ID;
 
 /// Tables that Weir itself writes: their `trust` says nothing about who claims what.
@@ -62,23 +60,11 @@ impl Sight {
     }
 }
 
-/// Plans a statement over tables: typed and checked, not optimised.
-pub(crate) fn plan(statement: Statement, tables: &Tables) -> Result<LogicalPlan> {
-    let mut config = SessionConfig::new();
-    let options = config.options_mut();
-    options.sql_parser.dialect = Dialect::PostgreSQL;
-    options.sql_parser.collect_spans = true;
-    options.execution.time_zone = Some("UTC".into());
-    let mut context = SessionContext::new_with_config(config);
-    datafusion_functions_json::register_all(&mut context)?;
-    for function in aggregate_functions() {
-        context.register_udaf(function);
-    }
+/// Plans a statement over tables: typed and checked, not optimised. The tables must be known at once (`EmptyTable` is).
+pub(crate) fn plan(engine: &Engine, statement: Statement, tables: Tables) -> Result<LogicalPlan> {
+    let context = engine.session(tables).map_err(|error| DataFusionError::External(Box::new(error)))?;
     for marker in markers() {
         context.register_udf(marker);
-    }
-    for (name, table) in tables {
-        context.register_table(name.as_str(), Arc::clone(table))?;
     }
     let state = context.state();
     let planned = state.statement_to_plan(DfStatement::Statement(Box::new(statement))).now_or_never();

@@ -49,6 +49,8 @@ struct Entity {
     once: Option<Box<Once>>,
     older: u32,
     newer: u32,
+    /// The rule was true of it when it was last judged.
+    is_true: bool,
 }
 
 /// Returns the bytes that an entity takes, roughly: one with a short id, rows in four buckets and four values a key set.
@@ -184,6 +186,16 @@ impl State {
     /// Tells whether no row of the entity is left.
     pub(crate) fn is_empty(&self, place: u32) -> bool {
         self.slab[place as usize].cells.is_empty()
+    }
+
+    /// Tells whether the rule was true of the entity when it was last judged.
+    pub(crate) fn is_true(&self, place: u32) -> bool {
+        self.slab[place as usize].is_true
+    }
+
+    /// Notes whether the rule is true of the entity.
+    pub(crate) fn set_true(&mut self, place: u32, is_true: bool) {
+        self.slab[place as usize].is_true = is_true;
     }
 
     /// Forgets an entity and returns its key.

@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use crate::catalogue::header::SourceProblem;
+use crate::catalogue::SourceProblem;
 
 use super::window::Window;
 
@@ -228,7 +228,7 @@ mod tests {
     fn refuses_what_is_not_one_query() {
         assert!(problem("select 1; select 2").contains("a rule is one `select`"));
         assert!(problem("drop table usage").contains("a rule is one `select`"));
-        assert!(problem("--! a: b\nselect from where").starts_with("a.sql:2: "));
+        assert!(problem("--! a: b\nselect (1 from usage").starts_with("a.sql:2: "));
         assert_eq!(
             problem("select 1\nfrom usage\nwhere a = $since"),
             "a.sql:3: a rule has no parameter `$since`; the only one is `$as_of`"

@@ -83,12 +83,12 @@ fn broken_and_torn_data_is_unreadable() {
 
 #[test]
 fn bombs_stop_just_past_the_first_mebibyte() {
-    let zeros = vec![0; 64 << 20];
+    let zeros = vec![0; 4 << 20];
     let bombs = [
         (gzip(&zeros), "gzip"),
         (zlib(&zeros), "deflate"),
         (brotli_of(&zeros), "br"),
-        (zstd::encode_all(&zeros[..], 19).expect("memory"), "zstd"),
+        (zstd::encode_all(&zeros[..], 3).expect("memory"), "zstd"),
     ];
     for (bomb, coding) in bombs {
         let consumed = Cell::new(0);

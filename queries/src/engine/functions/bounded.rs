@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 };
 
 use super::sizes::{
-    BATCH_BYTES_MAX, bytes_at, bytes_in, check_batch, check_elements, check_value, int_at, steps_between,
+    BATCH_BYTES_MAX, VALUE_BYTES_MAX, bytes_at, bytes_in, check_batch, check_elements, check_value, int_at,
 };
 
 /// The name under which `||` runs.
@@ -35,7 +35,12 @@ pub(super) fn bound(function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
         | "array_to_string" | "arrays_zip" | "map" | "struct" | "named_struct" => Growth::Sum,
         _ => return function,
     };
-    Arc::new(ScalarUDF::new_from_impl(Bounded { inner: function, growth }))
+    let makes_text = match growth {
+        Growth::Repeat | Growth::Pad | Growth::Replace { .. } => true,
+        Growth::Sum => matches!(function.name(), "concat" | "concat_ws" | "overlay" | "array_to_string"),
+        Growth::ArrayRepeat | Growth::ArrayResize | Growth::Series => false,
+    };
+    Arc::new(ScalarUDF::new_from_impl(Bounded { inner: function, growth, makes_text }))
 }
 
 /// Returns the function behind `||`: null if either side is null.
@@ -66,6 +71,7 @@ enum Growth {
 struct Bounded {
     inner: Arc<ScalarUDF>,
     growth: Growth,
+    makes_text: bool,
 }
 
 impl Bounded {
@@ -94,7 +100,7 @@ impl Bounded {
                 bytes(0).saturating_add(bytes(2).max(8).saturating_mul(count(1)?))
             }
             Growth::Series => {
-                let elements = series_elements(args, row)?;
+                let elements = series_elements(name, args, row)?;
                 check_elements(name, elements)?;
                 elements.saturating_mul(8)
             }
@@ -162,12 +168,16 @@ impl ScalarUDFImpl for Bounded {
         let name = self.inner.name();
         let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         if constant {
-            let is_list = matches!(self.growth, Growth::ArrayRepeat | Growth::ArrayResize | Growth::Series);
-            check_value(name, self.row_bytes(&args.args, 0)?, !is_list && self.growth != Growth::Sum)?;
+            let bytes = self.row_bytes(&args.args, 0)?;
+            if self.makes_text {
+                check_value(name, bytes, true)?
+            } else {
+                check_batch(name, bytes)?
+            }
             return self.inner.invoke_with_args(args);
         }
         if self.growth == Growth::Sum {
-            check_batch(name, args.args.iter().map(|value| bytes_in(value, args.number_rows)).sum())?;
+            check_sum(name, &args.args, args.number_rows, self.makes_text)?;
             return self.inner.invoke_with_args(args);
         }
         let rows: Vec<u64> = (0..args.number_rows).map(|row| self.row_bytes(&args.args, row)).collect::<Result<_>>()?;
@@ -176,36 +186,42 @@ impl ScalarUDFImpl for Bounded {
         }
         let guessed = matches!(self.growth, Growth::Replace { .. });
         match rows.iter().max() {
-            Some(largest) if guessed => check_batch(name, *largest)?,
-            Some(largest) => check_value(name, *largest, false)?,
+            Some(largest) if self.makes_text && !guessed => check_value(name, *largest, false)?,
+            Some(largest) => check_batch(name, *largest)?,
             None => {}
         }
         self.invoke_in_parts(&args, &rows)
     }
 }
 
+/// Checks a function that puts its arguments together: the batch, and each text if the batch has room for a long one.
+fn check_sum(function: &str, args: &[ColumnarValue], rows: usize, makes_text: bool) -> Result<()> {
+    let bytes = args.iter().map(|value| bytes_in(value, rows)).sum();
+    check_batch(function, bytes)?;
+    if makes_text && bytes > VALUE_BYTES_MAX {
+        for row in 0..rows {
+            check_value(function, args.iter().map(|value| bytes_at(value, row)).sum(), false)?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns how many elements `range` or `generate_series` makes in a row.
-fn series_elements(args: &[ColumnarValue], row: usize) -> Result<u64> {
+fn series_elements(function: &str, args: &[ColumnarValue], row: usize) -> Result<u64> {
     let value = |index: usize| -> Result<Option<ScalarValue>> {
-        args.get(index).map(|value| match value {
-            ColumnarValue::Scalar(scalar) => Ok(scalar.clone()),
-            ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row),
-        }).transpose()
+        args.get(index)
+            .map(|value| match value {
+                ColumnarValue::Scalar(scalar) => Ok(scalar.clone()),
+                ColumnarValue::Array(array) => ScalarValue::try_from_array(array, row),
+            })
+            .transpose()
     };
     let (first, second, step) = (value(0)?, value(1)?, value(2)?);
     let (start, stop) = match (first, second) {
         (Some(stop), None) => (None, Some(stop)),
         (start, stop) => (start, stop),
     };
-    Ok(super::series::elements(start.as_ref(), stop.as_ref(), step.as_ref()))
-}
-
-/// Returns how many elements lie between two positions.
-pub(super) fn elements_between(start: Option<i128>, stop: Option<i128>, step: Option<i128>) -> u64 {
-    match stop {
-        Some(stop) => steps_between(start.unwrap_or(0), stop, step.unwrap_or(1)),
-        None => 0,
-    }
+    Ok(super::series::elements(function, start.as_ref(), stop.as_ref(), step.as_ref()))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -243,7 +259,7 @@ impl ScalarUDFImpl for TextConcat {
         if constant {
             check_value("||", args.args.iter().map(|value| bytes_at(value, 0)).sum(), true)?;
         } else {
-            check_batch("||", args.args.iter().map(|value| bytes_in(value, rows)).sum())?;
+            check_sum("||", &args.args, rows, true)?;
         }
         let [left, right] = <[ColumnarValue; 2]>::try_from(args.args)
             .or_else(|args| exec_err!("`||` joins two values, not {}", args.len()))?;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::execution::FunctionRegistry;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::execution::SessionStateDefaults;
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 
 pub(super) use rewrite::BoundOperators;
@@ -52,6 +52,7 @@ fn aggregates() -> Vec<Arc<AggregateUDF>> {
     SessionStateDefaults::default_aggregate_functions()
         .into_iter()
         .filter(|function| names::AGGREGATES.contains(&function.name()))
+        .chain(crate::rules::aggregate_functions().into_iter().map(Arc::new))
         .collect()
 }
 
@@ -71,22 +72,20 @@ fn higher_orders() -> Vec<Arc<HigherOrderUDF>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    #[ignore = "prints"]
-    fn print_names() {
-        let mut all: Vec<_> = SessionStateDefaults::default_scalar_functions().iter().map(|f| f.name().to_owned()).collect();
-        all.sort();
-        println!("SCALARS {all:?}");
-        let mut all: Vec<_> = SessionStateDefaults::default_aggregate_functions().iter().map(|f| f.name().to_owned()).collect();
-        all.sort();
-        println!("AGG {all:?}");
-        let mut all: Vec<_> = SessionStateDefaults::default_window_functions().iter().map(|f| f.name().to_owned()).collect();
-        all.sort();
-        println!("WIN {all:?}");
-        let mut all: Vec<_> = SessionStateDefaults::default_higher_order_functions().iter().map(|f| f.name().to_owned()).collect();
-        all.sort();
-        println!("HO {all:?}");
+    fn every_allowed_name_is_a_function() {
+        let listed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let scalars: BTreeSet<String> = allowed_scalars().map(|function| function.name().to_owned()).collect();
+        assert_eq!(scalars, listed(names::SCALARS));
+        let aggregates: BTreeSet<String> = aggregates().iter().map(|function| function.name().to_owned()).collect();
+        assert!(aggregates.is_superset(&listed(names::AGGREGATES)));
+        let windows: BTreeSet<String> = windows().iter().map(|function| function.name().to_owned()).collect();
+        assert_eq!(windows, listed(names::WINDOWS));
+        let higher: BTreeSet<String> = higher_orders().iter().map(|function| function.name().to_owned()).collect();
+        assert_eq!(higher, listed(names::HIGHER_ORDERS));
     }
 }

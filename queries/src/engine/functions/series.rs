@@ -7,8 +7,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::Expr;
 
-use super::bounded::elements_between;
-use super::sizes::check_elements;
+use super::sizes::{check_elements, steps_between};
 
 const MICROSECONDS_A_DAY: i128 = 86_400_000_000;
 
@@ -36,14 +35,22 @@ impl TableFunctionImpl for Series {
             1 => (None, literal(0)),
             _ => (literal(0), literal(1)),
         };
-        check_elements(self.inner.name(), elements(start, stop, literal(2)))?;
+        check_elements(self.inner.name(), elements(self.inner.name(), start, stop, literal(2)))?;
         self.inner.create_table_provider_with_args(args)
     }
 }
 
-/// Returns how many elements a series has. Ends of another type than number, day or time are the function's to refuse.
-pub(super) fn elements(start: Option<&ScalarValue>, stop: Option<&ScalarValue>, step: Option<&ScalarValue>) -> u64 {
-    elements_between(start.and_then(position), stop.and_then(position), step.and_then(position))
+/// Returns about how many elements a series has: `range` leaves out its end, `generate_series` does not. Ends of
+/// another type than number, day or time are the function's to refuse.
+pub(super) fn elements(
+    function: &str,
+    start: Option<&ScalarValue>,
+    stop: Option<&ScalarValue>,
+    step: Option<&ScalarValue>,
+) -> u64 {
+    let Some(stop) = stop.and_then(position) else { return 0 };
+    let with_end = steps_between(start.and_then(position).unwrap_or(0), stop, step.and_then(position).unwrap_or(1));
+    with_end - u64::from(function == "range")
 }
 
 /// Returns a number as it is, and a day, a time or an interval in microseconds (a month as 28 days: never too long).

@@ -116,8 +116,8 @@ async fn texts_that_would_overflow_a_stack_are_refused_before_planning() {
 #[tokio::test]
 async fn what_just_fits_is_planned_and_run() {
     let bench = Bench::new();
-    for operator in ["+1", " or 1=1", "||'x'", " union all select 1"] {
-        let sql = format!("select {}{}", if operator.contains("or") { "1=1" } else { "1" }, operator.repeat(240));
+    for (first, operator) in [("1", "+1"), ("true", " or true"), ("'x'", "||'x'"), ("1", " union all select 1")] {
+        let sql = format!("select {first}{}", operator.repeat(240));
         bench.rows(&sql, no_params(), tables::small()).await.unwrap_or_else(|error| panic!("{operator}: {error:?}"));
     }
     let nested = format!("select {}1{}", "(".repeat(200), ")".repeat(200));
@@ -190,4 +190,31 @@ async fn odd_texts_are_refused_with_their_place() {
     let syntax = bench.error("select\n  from where").await;
     assert!(matches!(syntax, QueryError::Invalid { line: Some(2), .. }), "{syntax:?}");
     assert_eq!(bench.value("select 1;").await.unwrap(), "1", "one trailing semicolon is fine");
+}
+
+#[tokio::test]
+async fn huge_limits_cost_nothing() {
+    let bench = Bench::new();
+    for sql in [
+        "select route from usage order by route limit 9223372036854775807",
+        "select route from usage order by route offset 9223372036854775807",
+        "select route from usage order by route limit 4000000000 offset 4000000000",
+        "select nth_value(route, 9223372036854775807) over (order by route) from usage",
+        "select lag(route, 9223372036854775807) over (order by route) from usage",
+        "select ntile(9223372036854775807) over (order by route) from usage",
+        "select sum(duration_ms) over (rows between 9223372036854775807 preceding and current row) from usage",
+        "select substr(route, 9223372036854775807) from usage",
+        "select left(route, 9223372036854775807), right(route, -9223372036854775807) from usage",
+        "select split_part(route, '/', 9223372036854775807) from usage",
+        "select round(1.5, 2147483647), trunc(1.5, -2147483648)",
+        "select to_char(received_at, repeat('%Y', 10000)) from usage",
+        "select array_slice([1, 2, 3], -9223372036854775808, 9223372036854775807)",
+        "select chr(1114111), factorial(20)",
+    ] {
+        let started = Instant::now();
+        let answered = bench.rows(sql, no_params(), tables::small()).await;
+        assert!(started.elapsed() < AT_ONCE, "{sql}: took {:?}", started.elapsed());
+        let clean = !matches!(answered, Err(QueryError::Internal(_) | QueryError::Timeout { .. } | QueryError::Busy));
+        assert!(clean, "{sql}: {answered:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! What the engine promises, asked of a whole engine: hostile texts, limits, parameters, hints.
 
+mod files;
 mod hostile;
 mod limits;
 mod questions;

@@ -66,10 +66,10 @@ async fn unknown_names_come_with_their_place_and_the_nearest() {
     assert_eq!((line, column), (Some(2), Some(6)));
     assert_eq!(hint.as_deref(), Some("did you mean `usage`?"));
 
-    let function = bench.error("select cuont(*) from usage").await;
+    let function = bench.error("select datebin(1, received_at) from usage").await;
     let QueryError::Invalid { message, hint, .. } = function else { panic!("{function:?}") };
-    assert_eq!(message, "there is no function cuont, or it is not allowed");
-    assert_eq!(hint.as_deref(), Some("did you mean `count`?"));
+    assert_eq!(message, "there is no function datebin, or it is not allowed");
+    assert_eq!(hint.as_deref(), Some("did you mean `date_bin`?"));
 
     let division = bench.error("select duration_ms / (duration_ms - duration_ms) from usage").await;
     assert_eq!(division.to_string(), "division by zero");
@@ -86,7 +86,7 @@ async fn the_dialect_is_that_of_postgresql() {
         ("select json_get_int(properties, 'n') from usage limit 1", "3"),
         ("select route::text || '!' from usage order by received_at limit 1", "/draw!"),
         ("select count(*) filter (where status = 'error') from usage", "1"),
-        ("select approx_percentile_cont(0.5) within group (order by duration_ms) from usage", "200"),
+        ("select approx_percentile_cont(0.5) within group (order by duration_ms) from usage", "200.0"),
         ("select count(*) from usage where received_at >= now() - interval '1 day' or true", "4"),
         ("select distinct on (route) route from usage order by route limit 1", "/chat"),
         ("select extract(hour from min(received_at)) from usage", "10"),
@@ -98,7 +98,10 @@ async fn the_dialect_is_that_of_postgresql() {
         ("values (1)", "1"),
         ("select table_type from information_schema.tables where table_name = 'usage'", "BASE TABLE"),
         ("select data_type from information_schema.columns where column_name = 'received_at'", "timestamptz"),
-        ("select count(*) from generate_series(timestamp '2026-11-22', timestamp '2026-11-23', interval '1 hour')", "25"),
+        (
+            "select count(*) from generate_series(timestamp '2026-11-22', timestamp '2026-11-23', interval '1 hour')",
+            "25",
+        ),
     ] {
         assert_eq!(bench.value(sql).await.as_deref(), Ok(value), "{sql}");
     }
@@ -147,4 +150,23 @@ async fn hooks_run_on_every_thread_of_the_engine() {
     });
     assert_eq!(bench.value("select 1").await.unwrap(), "1");
     assert!(count.load(std::sync::atomic::Ordering::SeqCst) >= 2, "at least a worker and a planner");
+}
+
+/// A cast around the column would hide it from the statistics of files.
+#[tokio::test]
+async fn ranges_of_time_are_compared_in_the_columns_own_type() {
+    let bench = Bench::new();
+    for (sql, values) in [
+        ("explain select count(*) from usage where received_at >= $from", json!({"from": "2026-11-22T10:00:00Z"})),
+        (
+            "explain select count(*) from usage where received_at >= $from",
+            json!({"from": {"timestamp": "2026-11-22T10:00:00Z"}}),
+        ),
+        ("explain select count(*) from usage where received_at >= now() - interval '1 day'", json!({})),
+        ("explain select count(*) from usage where received_at >= timestamp '2026-11-22'", json!({})),
+    ] {
+        let plan = bench.rows(sql, params(values), tables::small()).await.unwrap();
+        assert!(!plan.to_lowercase().contains("cast(usage.received_at"), "{plan}");
+        assert!(!plan.contains("CAST(received_at"), "{plan}");
+    }
 }

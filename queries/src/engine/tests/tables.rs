@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::execution::TaskContext;
-use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
 
 use super::super::Tables;
 
@@ -87,17 +87,17 @@ pub(super) fn all_kinds(columns: &[&str]) -> Tables {
                 columns
                     .iter()
                     .map(|column| match *column {
-                        "received_at" => {
-                            Field::new("received_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true)
-                        }
+                        "received_at" => Field::new(
+                            "received_at",
+                            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+                            true,
+                        ),
                         column => Field::new(column, DataType::Utf8View, true),
                     })
                     .collect::<Vec<_>>(),
             );
             let values = columns.iter().map(|column| match *column {
-                "received_at" => {
-                    Arc::new(TimestampMicrosecondArray::from(vec![TEN]).with_timezone("UTC")) as ArrayRef
-                }
+                "received_at" => Arc::new(TimestampMicrosecondArray::from(vec![TEN]).with_timezone("UTC")) as ArrayRef,
                 _ => Arc::new(StringViewArray::from(vec![table])) as ArrayRef,
             });
             let batch = RecordBatch::try_new(Arc::new(schema), values.collect()).unwrap();

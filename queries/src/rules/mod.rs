@@ -1,0 +1,45 @@
+//! Rules: one SQL file each, compiled once, run live or as scheduled queries, into the same hits.
+//!
+//! The way of a rule: its file (`load.rs`) -> headers (`headers.rs`) and text (`text.rs`) -> a plan over the tables as
+//! rules may see them (`session.rs`) -> recognised as a live shape or not (`recognise.rs`, `compile.rs`) -> a `Rule`.
+//!
+//! The way of a batch: `live.rs` hands it to each rule that reads its table (`track.rs`), whose expressions (`shape.rs`)
+//! turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `window.rs`) and touched entities
+//! into evaluations (`answer.rs`); the hits' lifecycle (`crate::hits`) turns those into transitions. A scheduled rule's
+//! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state.
+
+mod answer;
+mod compile;
+mod duration;
+mod functions;
+mod headers;
+mod keyed;
+mod live;
+mod load;
+mod queue;
+mod rebuild;
+mod recognise;
+mod report;
+mod rule;
+mod scheduled;
+mod session;
+mod shape;
+mod state;
+mod text;
+mod track;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+pub use compile::RuleCompiler;
+pub use functions::aggregate_functions;
+pub use headers::RuleHeaders;
+pub use live::{LiveLimits, LiveRules, LiveStatus};
+pub use load::{LoadedRules, RuleFiles};
+pub use rebuild::RebuildError;
+pub use report::RuleReport;
+pub use rule::{Rule, Way};
+pub use scheduled::ScheduledRules;
+pub use text::DISTINCT_MAX;
+pub use window::Window;

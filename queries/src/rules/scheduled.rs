@@ -1,0 +1,276 @@
+//! The scheduled rules: each is asked of the query engine at whole multiples of its pace, off the hot path, and what it
+//! finds goes into hits as the live rules' does. Errors stay with their rule.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use futures::StreamExt;
+use hashbrown::HashMap;
+
+use crate::catalogue::SourceProblem;
+use crate::engine::{Engine, Params, Tables};
+use crate::error::QueryError;
+use crate::hits::{EntityKind, Evaluation, HitBook, Lifecycle, Mode, RestoredHit, Transition};
+
+use super::answer::AnswerColumns;
+use super::rule::Rule;
+use super::text::Clock;
+
+/// The most entities that one run may find for one kind; a rule that finds more says nothing that time.
+const FOUND_MAX: usize = 100_000;
+
+/// The rules that run as queries.
+pub struct ScheduledRules {
+    book: Arc<HitBook>,
+    rules: Mutex<Vec<ScheduledRule>>,
+}
+
+struct ScheduledRule {
+    rule: Arc<Rule>,
+    mode: Mode,
+    /// One a kind of entity.
+    hits: Vec<Lifecycle>,
+    /// The last time it was due, whether it succeeded or not.
+    last_as_of: Option<i64>,
+    /// Its restored hits have not been compared with an answer yet.
+    is_unsettled: bool,
+    problem: Option<SourceProblem>,
+}
+
+/// What a rule found at one time: the entities of which it is true.
+type Found = HashMap<Arc<str>, Evaluation>;
+
+impl ScheduledRules {
+    /// Returns an engine without rules, whose hits go into `book`.
+    #[must_use]
+    pub fn new(book: Arc<HitBook>) -> Self {
+        Self { book, rules: Mutex::new(Vec::new()) }
+    }
+
+    /// Sets the rules and their modes; live rules and those that are off are left out. The hits of a rule that is gone or
+    /// has a new text are closed.
+    pub fn install(&self, rules: &[(Arc<Rule>, Mode)], now: i64) -> Vec<Transition> {
+        let mut current = self.lock();
+        let mut transitions = Vec::new();
+        let mut old = std::mem::take(&mut *current);
+        for (rule, mode) in rules.iter().filter(|(rule, mode)| !rule.is_live() && *mode != Mode::Off) {
+            let is_same = |other: &ScheduledRule| other.rule.name == rule.name && other.rule.version == rule.version;
+            let scheduled = match old.iter().position(is_same) {
+                Some(place) => {
+                    let mut scheduled = old.swap_remove(place);
+                    if scheduled.mode != *mode {
+                        scheduled.mode = *mode;
+                        let hits = scheduled.hits.iter_mut();
+                        hits.for_each(|hits| hits.set_mode(*mode, now, &self.book, &mut transitions));
+                    }
+                    scheduled
+                }
+                None => ScheduledRule::new(rule, *mode),
+            };
+            current.push(scheduled);
+        }
+        for gone in &mut old {
+            gone.hits.iter_mut().for_each(|hits| hits.close_all(now, &self.book, &mut transitions));
+        }
+        transitions
+    }
+
+    /// Takes open hits over from the table `hits`, and returns those of other rules. To be called before the first run.
+    pub fn adopt(&self, hits: Vec<RestoredHit>, now: i64) -> Vec<RestoredHit> {
+        let mut rules = self.lock();
+        let mut others = Vec::new();
+        for hit in hits {
+            let is_rule = |other: &&mut ScheduledRule| other.rule.name == hit.rule && other.rule.version == hit.version;
+            let rule = rules.iter_mut().find(is_rule);
+            match rule.and_then(|rule| rule.hits.iter_mut().find(|hits| hits.entity_kind() == hit.entity_kind)) {
+                Some(hits) => hits.adopt(hit, now, &self.book),
+                None => others.push(hit),
+            }
+        }
+        others
+    }
+
+    /// Runs every rule that is due by `now`, each as of the last whole multiple of its pace, and ends the hits that are
+    /// due. `tables` is one cut, and holds all that was received by then. Returns the transitions; the book has them.
+    ///
+    /// A rule that fails keeps its hits until they end, and says why in [`Self::problems`].
+    pub async fn run_due(&self, engine: &Engine, tables: &Tables, now: i64) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        for (rule, as_of) in self.due(now) {
+            let mut found = Vec::new();
+            let mut problem = None;
+            for &kind in &rule.headers.entities {
+                match ask(engine, tables, &rule, kind, as_of).await {
+                    Ok(entities) => found.push(entities),
+                    Err(error) => {
+                        problem = Some(error);
+                        break;
+                    }
+                }
+            }
+            self.take(&rule, as_of, found, problem, &mut transitions);
+        }
+        let mut rules = self.lock();
+        for hits in rules.iter_mut().flat_map(|rule| &mut rule.hits) {
+            hits.close_ended(now, true, &self.book, &mut transitions);
+        }
+        transitions.sort_by_key(|transition| transition.at);
+        transitions
+    }
+
+    /// Returns what is wrong with rules that failed when they last ran.
+    #[must_use]
+    pub fn problems(&self) -> Vec<SourceProblem> {
+        self.lock().iter().filter_map(|rule| rule.problem.clone()).collect()
+    }
+
+    /// Forgets the hits of an entity without a row. For erasure.
+    pub fn forget(&self, kind: EntityKind, entity: &str) {
+        let mut rules = self.lock();
+        let of_kind = rules.iter_mut().flat_map(|rule| &mut rule.hits).filter(|hits| hits.entity_kind() == kind);
+        of_kind.for_each(|hits| hits.forget(entity, &self.book));
+    }
+
+    /// Returns the rules that are due, with their time, and notes that they are being run.
+    fn due(&self, now: i64) -> Vec<(Arc<Rule>, i64)> {
+        let mut due = Vec::new();
+        for scheduled in self.lock().iter_mut() {
+            let as_of = now - now.rem_euclid(scheduled.rule.headers.pace_us());
+            if scheduled.last_as_of.is_none_or(|last| last < as_of) {
+                scheduled.last_as_of = Some(as_of);
+                due.push((Arc::clone(&scheduled.rule), as_of));
+            }
+        }
+        due
+    }
+
+    fn take(
+        &self,
+        rule: &Arc<Rule>,
+        as_of: i64,
+        found: Vec<Found>,
+        problem: Option<QueryError>,
+        transitions: &mut Vec<Transition>,
+    ) {
+        let mut rules = self.lock();
+        // It may have been replaced while it ran.
+        let Some(scheduled) = rules.iter_mut().find(|scheduled| Arc::ptr_eq(&scheduled.rule, rule)) else { return };
+        if let Some(error) = problem {
+            scheduled.fail(&error);
+            return;
+        }
+        scheduled.problem = None;
+        let is_unsettled = std::mem::take(&mut scheduled.is_unsettled);
+        for (hits, found) in scheduled.hits.iter_mut().zip(found) {
+            hits.close_ended(as_of, false, &self.book, transitions);
+            if is_unsettled {
+                let found = found.into_iter().map(|(entity, found)| (entity, (found, as_of))).collect();
+                hits.settle(&found, as_of, &self.book, transitions);
+            } else {
+                points(hits, &found, as_of, &self.book, transitions);
+            }
+            hits.close_ended(as_of, true, &self.book, transitions);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ScheduledRule>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ScheduledRule {
+    fn new(rule: &Arc<Rule>, mode: Mode) -> Self {
+        let hits = rule.headers.entities.iter().map(|kind| Lifecycle::new(rule.terms(*kind, mode))).collect();
+        Self { rule: Arc::clone(rule), mode, hits, last_as_of: None, is_unsettled: true, problem: None }
+    }
+
+    fn fail(&mut self, error: &QueryError) {
+        metrics::counter!("weir_rule_errors_total", "rule" => self.rule.name.to_string()).increment(1);
+        let (line, remedy) = match error {
+            QueryError::Invalid { line, hint, .. } => (line.unwrap_or(0), hint.clone()),
+            _ => (0, None),
+        };
+        // The engine is asked a text of one line; the line of the file is known only where the text kept its places.
+        let line = if line > 1 { line } else { 0 };
+        let problem = SourceProblem::new(&self.rule.file, line, error.to_string(), remedy);
+        if self.problem.as_ref() != Some(&problem) {
+            tracing::warn!(rule.name = %self.rule.name, rule.error = %error, "a scheduled rule could not be run");
+            self.problem = Some(problem);
+        }
+    }
+}
+
+/// Records a point for every entity that is in the answer, and for every one that was true and is not.
+fn points(hits: &mut Lifecycle, found: &Found, as_of: i64, book: &HitBook, transitions: &mut Vec<Transition>) {
+    let mut over: Vec<Arc<str>> =
+        hits.entities().filter(|entity| !found.contains_key(*entity) && hits.is_true(entity)).cloned().collect();
+    over.sort_unstable();
+    for entity in over {
+        hits.point(&entity, None, as_of, book, transitions);
+    }
+    let mut is_true: Vec<(&Arc<str>, &Evaluation)> = found.iter().collect();
+    is_true.sort_unstable_by_key(|(entity, _)| Arc::clone(entity));
+    for (entity, evaluation) in is_true {
+        hits.point(entity, Some(*evaluation), as_of, book, transitions);
+    }
+}
+
+/// Asks a rule about one kind of entity as of one time.
+pub(crate) async fn ask(
+    engine: &Engine,
+    tables: &Tables,
+    rule: &Rule,
+    kind: EntityKind,
+    as_of: i64,
+) -> Result<Found, QueryError> {
+    let seen = rule.sight(kind).over(tables).map_err(|error| QueryError::Internal(error.strip_backtrace()))?;
+    let sql = rule.sql.sql(Clock::At(as_of), rule.headers.window);
+    let mut batches = engine.ask(&sql, &Params::new(), seen).await?.into_stream();
+    let mut found = Found::new();
+    while let Some(batch) = batches.next().await {
+        read(&batch?, rule, &mut found).map_err(QueryError::invalid)?;
+        if found.len() > FOUND_MAX {
+            return Err(QueryError::invalid_with_hint(
+                format!("it found more than {FOUND_MAX} entities at once"),
+                "raise its threshold or shorten its window",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn read(batch: &RecordBatch, rule: &Rule, found: &mut Found) -> Result<(), String> {
+    let column = |name: &str| batch.column_by_name(name);
+    let required = |name: &str| column(name).ok_or_else(|| format!("it does not select `{name}`"));
+    let entities = cast(required("entity")?, &DataType::Utf8).map_err(|error| format!("`entity` is not a text: {error}"))?;
+    let columns = AnswerColumns {
+        observed: required("observed")?,
+        threshold: required("threshold")?,
+        verdict: column("verdict"),
+        points: column("points"),
+    };
+    let evaluations = columns.read(&rule.headers)?;
+    let mut without_entity = 0;
+    for (entity, evaluation) in entities.as_string::<i32>().iter().zip(evaluations) {
+        let Some(entity) = entity else {
+            without_entity += 1;
+            continue;
+        };
+        let stricter = |other: &Evaluation| {
+            let key = |e: &Evaluation| (e.verdict, e.points, e.observed, e.threshold);
+            key(&evaluation) > key(other)
+        };
+        // An entity that comes twice counts as its strictest row.
+        match found.get_mut(entity) {
+            Some(known) if stricter(known) => *known = evaluation,
+            Some(_) => {}
+            None => _ = found.insert(Arc::from(entity), evaluation),
+        }
+    }
+    if without_entity > 0 {
+        metrics::counter!("weir_rule_null_entities_total", "rule" => rule.name.to_string()).increment(without_entity);
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! A server under test: a child process on a scratch directory, and what the system says it used.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::client::Connection;
+
+/// The key the bench uses; the servers listen on the loopback interface only and live as long as the bench.
+pub(crate) const KEY: &str = "wk_bench_0123456789abcdef0123456789abcdef";
+
+/// A directory of the bench's own, removed at the end.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn create(at: Option<PathBuf>) -> anyhow::Result<Self> {
+        let path = at.unwrap_or_else(std::env::temp_dir).join(format!("weir-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) cpu_us: u64,
+    pub(crate) peak_rss_bytes: u64,
+}
+
+/// A running child.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `weir serve` and waits until it is ready.
+    pub(crate) async fn weir(data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]).args(arguments);
+        let server = Self::start(command.env("WEIR_ADMIN_KEY", KEY).env("WEIR_LOG", "error"))?;
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while server.get("/readyz").await.is_err() {
+            if Instant::now() > deadline {
+                bail!("the server was not ready within two minutes");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(server)
+    }
+
+    /// Starts a yardstick.
+    pub(crate) fn yardstick(kind: &str, data: &Path) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        Self::start(command.args(["bench", "yardstick", kind, "--data"]).arg(data))
+    }
+
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the server")?;
+        let stdout = child.stdout.take().context("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://").map(str::parse);
+        let Some(Ok(address)) = address else {
+            let _ = child.kill();
+            bail!("the server said {line:?} instead of its address");
+        };
+        Ok(Self { child, address })
+    }
+
+    /// Asks for a path and returns the body of a 200.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<String> {
+        let mut connection = Connection::open(self.address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {KEY}\r\n\r\n");
+        let status = connection.exchange(request.as_bytes()).await?;
+        let body = String::from_utf8_lossy(connection.body()).into_owned();
+        if status == 200 { Ok(body) } else { bail!("GET {path} answered {status}: {body}") }
+    }
+
+    /// Runs one SQL statement and returns its rows.
+    pub(crate) async fn sql(&self, sql: &str) -> anyhow::Result<Vec<Vec<serde_json::Value>>> {
+        let mut connection = Connection::open(self.address).await?;
+        let body = serde_json::json!({ "sql": sql }).to_string();
+        let status = connection.exchange(&super::client::post("/v1/sql", body.as_bytes())).await?;
+        if status != 200 {
+            bail!("{sql}: {status} {}", String::from_utf8_lossy(connection.body()));
+        }
+        let mut answer: serde_json::Value = serde_json::from_slice(connection.body())?;
+        Ok(serde_json::from_value(answer["rows"].take())?)
+    }
+
+    /// Returns what the process has used, from the system's own accounting.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak_kib = peak.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
+        // Linux counts in hundredths of a second on every machine we run on.
+        Ok(Usage { cpu_us: (ticks(11) + ticks(12)) * 10_000, peak_rss_bytes: peak_kib * 1024 })
+    }
+
+    /// Kills the process at once (SIGKILL).
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns the bytes of all files below a directory.
+pub(crate) fn bytes_on_disk(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => bytes_on_disk(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}

@@ -1,0 +1,69 @@
+//! `weir check`: everything that can be wrong before the server runs: configuration, policy, rules, stored queries.
+
+use clap::Args;
+use datafusion::datasource::empty::EmptyTable;
+use ingest::{Kind, TableSchema};
+use queries::{Catalogue, Engine, EngineConfig, Params, Tables};
+use std::sync::Arc;
+
+use super::serve::{ServeArgs, config_of};
+use super::{misuse, rules};
+use crate::{clock, config, serve};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  weir check\n  weir check --config weir.toml --rules ./my-rules\n  \
+    weir check --print-config > weir.toml")]
+pub(super) struct CheckArgs {
+    /// Print the documented configuration with all defaults, and do nothing else
+    #[arg(long)]
+    print_config: bool,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+/// Checks everything and prints what it checked. Returns false when a query or rule is wrong.
+pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
+    if args.print_config {
+        print!("{}", config::SAMPLE);
+        return Ok(true);
+    }
+    let config = config_of(&args.serve)?;
+    println!("configuration   ok");
+    serve::policy(&config).map_err(|error| misuse(format!("{error:#}")))?;
+    println!("policy          ok");
+    let loaded = rules::load(&config)?;
+    for rule in &loaded.rules {
+        println!("rule            ok  {}", rule.name);
+    }
+    let mut wrong = loaded.problems.len();
+    loaded.problems.iter().for_each(|problem| eprintln!("rule            bad {problem}"));
+    let (catalogue, problems) = Catalogue::load(Some(&serve::query_directory(&config)));
+    for problem in &problems {
+        wrong += 1;
+        eprintln!("query           bad {problem}");
+    }
+    let spill = std::env::temp_dir().join(format!("weir-check-{}", std::process::id()));
+    let engine = Engine::new(EngineConfig::new(&spill), Vec::new())?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    for query in catalogue.list() {
+        let planned = match query.bind(&Params::default(), clock::now()) {
+            Ok(params) => runtime.block_on(engine.check(&query.sql, &params, empty_tables())),
+            // A parameter without a default: its absence is the caller's to mend, the text is checked by its case.
+            Err(error) => Err(error),
+        };
+        match planned {
+            Ok(()) => println!("query           ok  {}", query.name),
+            Err(error) => {
+                wrong += 1;
+                eprintln!("query           bad {}: {error}", query.file);
+            }
+        }
+    }
+    let _ = std::fs::remove_dir_all(spill);
+    Ok(wrong == 0)
+}
+
+fn empty_tables() -> Tables {
+    let empty = |kind: Kind| Arc::new(EmptyTable::new(Arc::clone(TableSchema::of(kind).queried())));
+    Kind::ALL.into_iter().map(|kind| (kind.table().to_owned(), empty(kind) as Arc<_>)).collect()
+}

@@ -1,0 +1,106 @@
+//! `weir rules`: which rules there are, and how each will run.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use queries::{Engine, RuleFiles, RuleReport, rules::LoadedRules};
+
+use super::remote::{Remote, RemoteArgs};
+use crate::config::Config;
+use crate::{rulebook, serve};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  weir rules list --url http://127.0.0.1:8600 --key $KEY\n  weir rules check\n  \
+    weir rules check --rules ./my-rules")]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    command: RulesCommand,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum RulesCommand {
+    /// List the rules: of a server with their modes, or those the files give
+    List(Where),
+    /// Plan every rule and say how it will run, why, and what its state costs; exit code 1 if a file is wrong
+    Check(Where),
+}
+
+#[derive(Args, Clone, Debug)]
+struct Where {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// The data directory whose own rules are read too
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A directory of rules of your own
+    #[arg(long, value_name = "DIR")]
+    rules: Vec<PathBuf>,
+}
+
+/// Lists or checks.
+pub(super) fn run(args: &RulesArgs) -> anyhow::Result<bool> {
+    match &args.command {
+        RulesCommand::List(place) => match Remote::of(&place.remote)? {
+            Some(remote) => {
+                let bytes = remote.get("/v1/rules", "application/json")?;
+                let answer: serde_json::Value = serde_json::from_slice(&bytes)?;
+                let text = |rule: &serde_json::Value, name: &str| match &rule[name] {
+                    serde_json::Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                for rule in answer["rules"].as_array().into_iter().flatten() {
+                    let [name, mode, way, hits, title] =
+                        ["name", "mode", "way", "open_hits", "title"].map(|name| text(rule, name));
+                    println!("{name:<24} {mode:<8} {way:<10} {hits:>6} open  {title}");
+                }
+                Ok(true)
+            }
+            None => Ok(show(place, false)?),
+        },
+        RulesCommand::Check(place) => show(place, true),
+    }
+}
+
+fn show(place: &Where, all: bool) -> anyhow::Result<bool> {
+    let mut config = Config::default();
+    if let Some(data) = &place.data {
+        config.server.data.clone_from(data);
+    }
+    config.rules.dirs.clone_from(&place.rules);
+    let loaded = load(&config)?;
+    for rule in &loaded.rules {
+        let report = RuleReport::new(rule, rule.headers.mode);
+        println!("{:<24} {:<8} {:<10} {}", report.name, report.mode.name(), report.way, report.title);
+        if all {
+            println!("{}", explain(&report));
+        }
+    }
+    for problem in &loaded.problems {
+        eprintln!("{problem}");
+    }
+    Ok(loaded.problems.is_empty())
+}
+
+fn explain(report: &RuleReport) -> String {
+    let mut lines = vec![format!("    version {} of {}", report.version, report.file)];
+    lines.push(format!("    judges {}; asks for {}, {} points", report.entities.join(", "), report.verdict, report.points));
+    if let (Some(window), Some(bucket)) = (&report.window, &report.bucket) {
+        lines.push(format!("    window {window} in buckets of {bucket}"));
+    }
+    match (&report.reason, &report.every, report.state_bytes_per_million) {
+        (Some(reason), Some(every), _) => lines.push(format!("    scheduled every {every}: {reason}")),
+        (_, _, Some(bytes)) => lines.push(format!("    state: about {} MiB per million entities of a kind", bytes >> 20)),
+        _ => {}
+    }
+    lines.join("\n")
+}
+
+/// Reads and plans all rules, over tables without rows.
+pub(super) fn load(config: &Config) -> anyhow::Result<LoadedRules> {
+    let spill = std::env::temp_dir().join(format!("weir-check-{}", std::process::id()));
+    let engine = Engine::new(queries::EngineConfig::new(&spill), Vec::new())?;
+    let loaded = RuleFiles::new(serve::rule_directories(config)).load(&rulebook::compiler(Arc::clone(&engine)));
+    let _ = std::fs::remove_dir_all(spill);
+    Ok(loaded)
+}

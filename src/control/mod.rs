@@ -1,0 +1,118 @@
+//! The small state that is not events: keys, overrides, rule modes and the data directory's secrets, in one SQLite file.
+//! Every write is durable when its call returns (`synchronous = FULL`), and deleted rows are overwritten
+//! (`secure_delete`). Calls block for a few milliseconds; the hot paths read copies in memory.
+
+mod key;
+mod keyring;
+mod keys;
+mod modes;
+mod overrides;
+mod rate;
+mod salts;
+mod secrets;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use thiserror::Error;
+
+pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
+pub(crate) use keyring::Keyring;
+pub(crate) use keys::{NewKey, StoredKey};
+pub(crate) use modes::StoredMode;
+pub(crate) use rate::Rate;
+pub(crate) use salts::Salts;
+
+/// The version of the tables below. A newer file is refused rather than guessed at.
+const SCHEMA_VERSION: i64 = 1;
+
+const SCHEMA: &str = "
+create table if not exists keys (
+    id text primary key, name text not null unique, hash blob not null, scopes text not null, origins text not null,
+    rate text, purposes text not null, created_at integer not null, expires_at integer
+) strict;
+create table if not exists overrides (
+    entity_kind text not null, entity text not null, verdict text not null, reason text not null,
+    created_by text not null, created_at integer not null, expires_at integer not null,
+    primary key (entity_kind, entity)
+) strict;
+create table if not exists rule_modes (
+    rule text not null, version text not null, mode text not null, forced integer not null, set_by text not null,
+    set_at integer not null, primary key (rule, version)
+) strict;
+create table if not exists salts (epoch integer primary key, salt blob not null, created_at integer not null) strict;
+create table if not exists secrets (name text primary key, value blob not null, created_at integer not null) strict;
+";
+
+/// Why the control state could not answer.
+#[derive(Debug, Error)]
+pub(crate) enum ControlError {
+    /// The caller asked for something that cannot be. Answer 400 and say what.
+    #[error("{0}")]
+    Invalid(String),
+    /// Something of that name is there already. Answer 409.
+    #[error("{0}")]
+    Taken(String),
+    /// The file cannot be read or written.
+    #[error("the control database failed: {0}")]
+    Storage(#[from] rusqlite::Error),
+    /// A newer Weir wrote the file.
+    #[error("control.sqlite has version {0}, this program knows versions up to {SCHEMA_VERSION}; use a newer weir")]
+    TooNew(i64),
+}
+
+/// The control database of one data directory.
+pub(crate) struct Control {
+    connection: Mutex<Connection>,
+}
+
+impl Control {
+    /// Opens, or creates, `control.sqlite` in the data directory.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or is of a newer version.
+    pub(crate) fn open(dir: &Path) -> Result<Self, ControlError> {
+        Self::prepare(Connection::open(dir.join("control.sqlite"))?)
+    }
+
+    /// Opens a database that lives in memory only.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
+        Self::prepare(Connection::open_in_memory().expect("SQLite opens in memory")).expect("the schema is valid")
+    }
+
+    fn prepare(connection: Connection) -> Result<Self, ControlError> {
+        connection.execute_batch(
+            "pragma journal_mode = truncate; pragma synchronous = full; pragma secure_delete = on; pragma busy_timeout = 5000;",
+        )?;
+        let version: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
+        if version > SCHEMA_VERSION {
+            return Err(ControlError::TooNew(version));
+        }
+        connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// A panic while the lock was held leaves no half-done write: SQLite rolls an open transaction back.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_newer_version_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        Control::open(dir.path()).unwrap();
+        Control::open(dir.path()).unwrap();
+        let connection = Connection::open(dir.path().join("control.sqlite")).unwrap();
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
+        drop(connection);
+        assert!(matches!(Control::open(dir.path()), Err(ControlError::TooNew(_))));
+    }
+}

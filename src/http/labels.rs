@@ -1,0 +1,125 @@
+//! `POST /v1/labels`: what turned out true of an entity, as rows of the table `labels`.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use ingest::{Judged, Kind, Rows, Source, Trust};
+use ::queries::EntityKind;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::auth::{Authorized, Review};
+use super::error::Problem;
+use super::{App, json};
+use crate::clock;
+use crate::verdict::parse_kind;
+
+const BODY_BYTES_MAX: usize = 16 << 10;
+const NOTE_CHARS_MAX: usize = 500;
+const LABELS: [&str; 5] = ["chargeback", "refund", "confirmed_abuse", "false_positive", "appeal_upheld"];
+
+/// The body of `POST /v1/labels`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewLabel {
+    /// guest, account, device, card, …
+    entity_kind: String,
+    /// The entity's id.
+    entity: String,
+    /// chargeback, refund, confirmed_abuse, false_positive or appeal_upheld.
+    label: String,
+    /// When it became true: RFC 3339 or epoch milliseconds. Default: now.
+    #[schema(value_type = Option<String>)]
+    effective_at: Option<Value>,
+    /// Why; at most 500 characters.
+    note: Option<String>,
+}
+
+/// The answer of `POST /v1/labels`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LabelReply {
+    /// The label's `event_id`.
+    id: String,
+    /// Give it as `Weir-After` to reads.
+    receipt: String,
+}
+
+/// Keeps a label. Durable and visible once answered.
+#[utoipa::path(post, path = "/v1/labels", tag = "verdicts", summary = "Say what turned out true of an entity",
+    request_body = NewLabel, responses((status = 200, description = "Durable and visible", body = LabelReply)))]
+pub(crate) async fn put(auth: Authorized<Review>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let new: NewLabel = super::parse(&body.bytes)?;
+    let now = clock::now();
+    let kind = parse_kind(&new.entity_kind)?;
+    let entity = app.verdicts.entity_name(kind, &new.entity, now)?;
+    let id = Uuid::now_v7().to_string();
+    let rows = rows(&new, kind, &entity, &id, now)?;
+    let receipt = app.ingest.append(&auth.key.name, Judged { rows, received: 1, rejects: Vec::new() }).await?;
+    Ok(json(&LabelReply { id, receipt: receipt.id }))
+}
+
+fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> Result<Rows, Problem> {
+    if !LABELS.contains(&new.label.as_str()) {
+        return Err(Problem::invalid(format!("label must be one of {}", LABELS.join(", "))));
+    }
+    let effective_at = match &new.effective_at {
+        None | Some(Value::Null) => now,
+        Some(value) => clock::from_json(value).map_err(|error| Problem::invalid(format!("effective_at: {error}")))?,
+    };
+    let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
+    if note.is_some_and(|note| note.chars().count() > NOTE_CHARS_MAX) {
+        return Err(Problem::invalid(format!("note is over {NOTE_CHARS_MAX} characters")));
+    }
+    let mut rows = Rows::default();
+    let mut row = rows.begin(Kind::Labels);
+    row.text("event_id", id).time("ts", now).text("trust", Trust::Server.name()).text("source", Source::Native.name());
+    if let Some(column) = own_column(kind) {
+        row.text(column, entity);
+    }
+    row.text("entity_kind", kind.name()).text("entity", entity).text("label", &new.label);
+    row.time("effective_at", effective_at).time("observed_at", now).text_if("note", note);
+    row.finish(None);
+    Ok(rows)
+}
+
+/// The common column that names an entity of this kind, so that a person's labels are found, and erased, with the rest.
+const fn own_column(kind: EntityKind) -> Option<&'static str> {
+    Some(match kind {
+        EntityKind::Account => "account_id",
+        EntityKind::Guest => "guest_id",
+        EntityKind::Device => "device_id",
+        EntityKind::Session => "session_id",
+        EntityKind::Workspace => "workspace_id",
+        EntityKind::ApiKey => "api_key_id",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ingest::Value as Cell;
+
+    fn label(label: &str, note: &str) -> NewLabel {
+        let (label, note) = (label.to_owned(), Some(note.to_owned()));
+        NewLabel { entity_kind: "account".into(), entity: "acct_1".into(), label, effective_at: None, note }
+    }
+
+    #[test]
+    fn a_label_is_one_row_that_names_its_subject() {
+        let rows = rows(&label("chargeback", " bank said so "), EntityKind::Account, "acct_1", "id1", 7).unwrap();
+        let head = rows.heads()[0];
+        assert_eq!(rows.get(&head, "account_id"), Some(Cell::Text("acct_1")));
+        assert_eq!(rows.get(&head, "note"), Some(Cell::Text("bank said so")));
+        assert_eq!(rows.get(&head, "effective_at"), Some(Cell::Time(7)));
+    }
+
+    #[test]
+    fn unknown_labels_and_long_notes_are_refused() {
+        assert!(rows(&label("bad", ""), EntityKind::Account, "a", "i", 7).is_err());
+        assert!(rows(&label("refund", &"x".repeat(501)), EntityKind::Account, "a", "i", 7).is_err());
+    }
+}

@@ -1,0 +1,119 @@
+//! HTTP: the only place that knows axum. A request is let in by its key (`auth.rs`), its body is read under limits
+//! (`body.rs`), a thin handler asks the crates or the verdict service, and every refusal has one shape (`error.rs`).
+//! All routes are on one screen (`router.rs`).
+
+mod auth;
+mod body;
+mod cors;
+mod error;
+mod events;
+mod health;
+mod keys;
+mod labels;
+mod openapi;
+mod overview;
+mod pages;
+mod peer;
+mod queries;
+mod query_string;
+mod router;
+mod routes;
+mod rules;
+mod session;
+mod sql;
+mod status;
+mod tables;
+mod verdict;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use ::queries::{Catalogue, Engine, Tables};
+use ingest::{Enricher, Ingest, Purpose, Recovery};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+
+pub(crate) use body::BodyReader;
+pub(crate) use error::Problem;
+pub(crate) use events::Decoders;
+pub(crate) use health::describe_metrics;
+pub(crate) use keys::CreateKey;
+pub(crate) use peer::Peer;
+pub(crate) use router::router;
+pub(crate) use session::Sessions;
+
+use crate::config::Config;
+use crate::control::{Control, Key, Keyring, Salts};
+use crate::rulebook::Rulebook;
+use crate::verdict::VerdictService;
+
+/// Everything that handlers ask. One for the process.
+pub(crate) struct Weir {
+    /// The configuration in force.
+    pub(crate) config: Config,
+    /// The control database.
+    pub(crate) control: Arc<Control>,
+    /// The keys in memory.
+    pub(crate) keyring: Keyring,
+    /// Browsers that are signed in.
+    pub(crate) sessions: Sessions,
+    /// The data directory.
+    pub(crate) ingest: Arc<Ingest>,
+    /// The query engine.
+    pub(crate) engine: Arc<Engine>,
+    /// The stored queries.
+    pub(crate) catalogue: Arc<Catalogue>,
+    /// What is added to events.
+    pub(crate) enricher: Arc<Enricher>,
+    /// The salts of address hashes.
+    pub(crate) salts: Arc<Salts>,
+    /// The rules, their state and their hits.
+    pub(crate) rulebook: Arc<Rulebook>,
+    /// The verdict service.
+    pub(crate) verdicts: Arc<VerdictService>,
+    /// How bodies are read.
+    pub(crate) bodies: BodyReader,
+    /// Where large bodies are decoded.
+    pub(crate) decoders: Decoders,
+    /// Renders the metrics.
+    pub(crate) metrics: PrometheusHandle,
+    /// When the process began to serve, microseconds.
+    pub(crate) started_at: i64,
+}
+
+/// What every handler gets.
+pub(crate) type App = Arc<Weir>;
+
+impl Weir {
+    /// Returns the tables as they are now, without the columns whose purpose the key does not carry.
+    pub(crate) fn tables(&self, key: &Key) -> Result<Tables, Problem> {
+        if !matches!(self.ingest.recovery(), Recovery::Ready) {
+            return Err(Problem::NotReady("the log is being replayed; answers would lack events".into()));
+        }
+        let providers = self.ingest.cut().providers();
+        tables::visible(providers, |purpose: Purpose| key.purposes.has(purpose))
+    }
+}
+
+/// Answers 200 with JSON.
+fn json(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], Body::from(bytes)).into_response(),
+        Err(error) => Problem::internal(error).into_response(),
+    }
+}
+
+/// Runs what waits for a disk or computes for long, off the threads that serve requests.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
+}
+
+/// Reads a JSON body of ours.
+///
+/// # Errors
+/// `Invalid` with what serde says, which names the field, and the place.
+fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::invalid(format!("the body cannot be read: {error}")))
+}

@@ -1,0 +1,41 @@
+//! The OpenAPI document, from the annotations of the handlers. A test in `router.rs` holds it against the routes.
+
+use axum::extract::State;
+use axum::response::Response;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::server::Server;
+
+use super::auth::{AnyKey, Authorized};
+use super::{App, cors, events, health, json, keys, labels, queries, rules, sql, status, tables, verdict};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Weir", description = "Gathers an app's events, answers SQL about them, and decides per request: allow, \
+        throttle or block. Every error is `{\"error\":{\"code\",\"message\",\"hint\"}}`. Every read accepts `Weir-After: r_…`."),
+    paths(
+        health::alive, health::alive_after_body, health::ready, health::metrics, show, status::show, events::receive,
+        cors::preflight, verdict::decide, verdict::decide_batch, verdict::decision, verdict::restrictions,
+        verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
+        queries::list, queries::run, rules::list, rules::show, rules::put_mode, keys::list, keys::create, keys::revoke,
+    ),
+    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel)),
+    security(("key" = []))
+)]
+struct Document;
+
+/// Returns the document.
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("key", scheme);
+    document.servers = Some(vec![Server::new("/")]);
+    document
+}
+
+/// Shows the document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", summary = "This document",
+    responses((status = 200, description = "OpenAPI 3.1")))]
+pub(crate) async fn show(_auth: Authorized<AnyKey>, State(_app): State<App>) -> Response {
+    json(&document())
+}

@@ -1,0 +1,55 @@
+//! Stored queries over HTTP: the list, and one by name with its parameters in the address.
+
+use ::queries::{Form, Params, StoredQuery};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::auth::{Authorized, Query};
+use super::error::Problem;
+use super::{App, query_string, sql};
+use crate::clock;
+
+/// Lists the stored queries.
+#[utoipa::path(get, path = "/v1/queries", tag = "queries", summary = "Stored queries",
+    responses((status = 200, description = "Name, area, title, parameters with types, defaults and units, columns")))]
+pub(crate) async fn list(_auth: Authorized<Query>, State(app): State<App>) -> Response {
+    let queries: Vec<Value> = app.catalogue.list().iter().map(|query| describe(query)).collect();
+    super::json(&json!({"queries": queries}))
+}
+
+/// Runs a stored query.
+#[utoipa::path(get, path = "/v1/queries/{name}", tag = "queries", summary = "Run a stored query",
+    params(("name" = String, Path, description = "The query's name; with .csv, .json, .ndjson, .arrow or .parquet in that form")),
+    responses((status = 200, description = "As POST /v1/sql"), (status = 400, description = "Unknown or malformed parameter"),
+        (status = 404, description = "No such query")))]
+pub(crate) async fn run(
+    auth: Authorized<Query>,
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let (name, form) = match name.rsplit_once('.').and_then(|(stem, ending)| Some((stem, Form::from_extension(ending)?))) {
+        Some((stem, form)) => (stem.to_owned(), form),
+        None => (name, sql::accepted(&parts.headers)?),
+    };
+    let Some(query) = app.catalogue.get(&name) else {
+        return Err(Problem::not_found(format!("there is no stored query named {name:?}")));
+    };
+    let given: Vec<(String, String)> = query_string::read(&parts.uri)?;
+    let given: Params = given.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
+    let bound = query.bind(&given, clock::now())?;
+    sql::answer(&app, &auth.key, (&query.sql, &bound), form, app.config.sql.rows_max).await
+}
+
+fn describe(query: &StoredQuery) -> Value {
+    json!({
+        "name": query.name,
+        "area": query.area,
+        "title": query.title,
+        "params": query.params,
+        "columns": query.columns,
+        "sql": query.sql,
+    })
+}

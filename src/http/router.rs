@@ -1,0 +1,91 @@
+//! All routes. `get`, `post`, `put` and `delete` take only handlers that check a key; `open` says that nobody need be known.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use tower_http::compression::CompressionLayer;
+
+use super::error::Problem;
+use super::routes::Routes;
+use super::{App, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, tables, verdict};
+
+/// What programs use.
+fn api() -> Routes {
+    Routes::default()
+        .open(Method::GET, "/healthz", health::alive)
+        .open(Method::POST, "/healthz", health::alive_after_body)
+        .open(Method::GET, "/readyz", health::ready)
+        .get("/metrics", health::metrics)
+        .get("/openapi.json", openapi::show)
+        .get("/v1/status", status::show)
+        .post("/v1/verdict", verdict::decide)
+        .post("/v1/verdicts", verdict::decide_batch)
+        .get("/v1/decisions/{id}", verdict::decision)
+        .get("/v1/restrictions", verdict::restrictions)
+        .get("/v1/overrides", verdict::overrides)
+        .put("/v1/overrides", verdict::put_override)
+        .delete("/v1/overrides", verdict::delete_override)
+        .post("/v1/labels", labels::put)
+        .post("/v1/sql", sql::run)
+        .get("/v1/tables", tables::list)
+        .get("/v1/queries", queries::list)
+        .get("/v1/queries/{name}", queries::run)
+        .get("/v1/rules", rules::list)
+        .get("/v1/rules/{id}", rules::show)
+        .put("/v1/rules/{id}/mode", rules::put_mode)
+        .get("/v1/keys", keys::list)
+        .post("/v1/keys", keys::create)
+        .delete("/v1/keys/{id}", keys::revoke)
+}
+
+/// What pages of other origins may use, too.
+fn browsers() -> Routes {
+    Routes::default()
+        .post("/v1/events", events::receive)
+        .open(Method::OPTIONS, "/v1/events", cors::preflight)
+}
+
+/// What people see. Pages send those who are not signed in to the form.
+fn people() -> Routes {
+    Routes::default()
+        .open(Method::GET, "/", pages::overview)
+        .open(Method::GET, "/fragments/overview", pages::overview_fragment)
+        .open(Method::POST, "/signin", pages::sign_in)
+        .open(Method::POST, "/signout", pages::sign_out)
+        .open(Method::GET, "/static/{*path}", pages::asset)
+}
+
+/// Makes the router of the whole program.
+pub(crate) fn router(app: App) -> Router {
+    let browsers = browsers().wrap(|routes| routes.route_layer(from_fn_with_state(Arc::clone(&app), cors::layer)));
+    let people = people().wrap(|routes| routes.route_layer(CompressionLayer::new()));
+    let (routes, _) = api().and(browsers).and(people).into_parts();
+    routes
+        .fallback(|| async { Problem::not_found("nothing is at this path") })
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_of_the_api_is_documented_and_nothing_else() {
+        let document = serde_json::to_value(openapi::document()).unwrap();
+        let mut documented: Vec<String> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+            .collect();
+        let (_, routes) = api().and(browsers()).into_parts();
+        let mut routed: Vec<String> =
+            routes.iter().map(|(method, path)| format!("{} {path}", method.as_str().to_lowercase())).collect();
+        documented.sort();
+        routed.sort();
+        assert_eq!(documented, routed);
+    }
+}

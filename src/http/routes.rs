@@ -1,0 +1,75 @@
+//! Building routes so that one without a key check does not compile: [`Routes::get`] and its siblings take only handlers
+//! whose first argument is [`Authorized`]. The few that need no key say so by [`Routes::open`].
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, on};
+
+use super::App;
+use super::auth::Authorized;
+
+/// Marks the argument lists that begin with [`Authorized`].
+pub(crate) trait Guarded {}
+
+impl<M, N> Guarded for (M, Authorized<N>) {}
+impl<M, N, A> Guarded for (M, Authorized<N>, A) {}
+impl<M, N, A, B> Guarded for (M, Authorized<N>, A, B) {}
+impl<M, N, A, B, C> Guarded for (M, Authorized<N>, A, B, C) {}
+impl<M, N, A, B, C, D> Guarded for (M, Authorized<N>, A, B, C, D) {}
+
+/// A router that remembers its routes, so that a test can hold them against the OpenAPI document.
+#[derive(Default)]
+pub(crate) struct Routes {
+    router: Router<App>,
+    list: Vec<(Method, &'static str)>,
+}
+
+impl Routes {
+    /// Adds a route for GET (and HEAD) that checks the key.
+    pub(crate) fn get<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(Method::GET, path, handler)
+    }
+
+    /// Adds a route for POST that checks the key.
+    pub(crate) fn post<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(Method::POST, path, handler)
+    }
+
+    /// Adds a route for PUT that checks the key.
+    pub(crate) fn put<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(Method::PUT, path, handler)
+    }
+
+    /// Adds a route for DELETE that checks the key.
+    pub(crate) fn delete<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(Method::DELETE, path, handler)
+    }
+
+    /// Adds a route that anybody may use.
+    pub(crate) fn open<H: Handler<T, App>, T: 'static>(self, method: Method, path: &'static str, handler: H) -> Self {
+        self.add(method, path, handler)
+    }
+
+    /// Wraps the routes added so far.
+    pub(crate) fn wrap(self, wrap: impl FnOnce(Router<App>) -> Router<App>) -> Self {
+        Self { router: wrap(self.router), list: self.list }
+    }
+
+    /// Adds the routes of another.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { router: self.router.merge(other.router), list: self.list.into_iter().chain(other.list).collect() }
+    }
+
+    /// Returns the router, and the routes it has.
+    pub(crate) fn into_parts(self) -> (Router<App>, Vec<(Method, &'static str)>) {
+        (self.router, self.list)
+    }
+
+    fn add<H: Handler<T, App>, T: 'static>(mut self, method: Method, path: &'static str, handler: H) -> Self {
+        let filter = MethodFilter::try_from(method.clone()).expect("routes use standard methods");
+        self.router = self.router.route(path, on(filter, handler));
+        self.list.push((method, path));
+        self
+    }
+}

@@ -1,0 +1,101 @@
+//! Rules over HTTP: which there are, how each runs, and in which mode.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use ::queries::Mode;
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::auth::{Authorized, Review};
+use super::error::Problem;
+use super::{App, blocking, json as answer};
+use crate::clock;
+use crate::control::{Scope, Scopes, StoredMode};
+
+const BODY_BYTES_MAX: usize = 4 << 10;
+
+/// The body of `PUT /v1/rules/{id}/mode`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewMode {
+    /// off, shadow or live.
+    mode: String,
+    /// A backtest of exactly this version.
+    backtest_id: Option<String>,
+    /// Goes live without a backtest; needs scope admin, and is remembered.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Lists the rules.
+#[utoipa::path(get, path = "/v1/rules", tag = "rules", summary = "Rules, their modes and how they run",
+    responses((status = 200, description = "Per rule: title, version, mode, way and reason, window, state cost, open hits; \
+        and what is wrong with files that were left out")))]
+pub(crate) async fn list(_auth: Authorized<Review>, State(app): State<App>) -> Response {
+    let (rules, problems) = app.rulebook.list(clock::now());
+    answer(&json!({"rules": rules, "problems": problems}))
+}
+
+/// Shows one rule with its text.
+#[utoipa::path(get, path = "/v1/rules/{id}", tag = "rules", summary = "One rule", params(("id" = String, Path)),
+    responses((status = 200, description = "As in the list, with its text"), (status = 404, description = "No such rule")))]
+pub(crate) async fn show(
+    _auth: Authorized<Review>,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let Some((rule, _)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
+    let (rules, _) = app.rulebook.list(clock::now());
+    let view = rules.into_iter().find(|view| view.report.name == rule.name);
+    Ok(answer(&json!({"rule": view, "text": &*rule.text})))
+}
+
+/// Sets the mode of a rule's present version.
+#[utoipa::path(put, path = "/v1/rules/{id}/mode", tag = "rules", summary = "Set a rule's mode", request_body = NewMode,
+    params(("id" = String, Path)),
+    responses((status = 200, description = "The rule as it is now"), (status = 404, description = "No such rule"),
+        (status = 409, description = "Going live needs a backtest of this version, or force by an admin")))]
+pub(crate) async fn put_mode(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let new: NewMode = super::parse(&body.bytes)?;
+    let Some(mode) = Mode::parse(&new.mode) else {
+        return Err(Problem::invalid(format!("mode {:?} is none of off, shadow, live", new.mode)));
+    };
+    let Some((rule, present)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
+    if mode == Mode::Live && present != Mode::Live {
+        if new.backtest_id.is_some() {
+            return Err(Problem::invalid("backtest_id names no backtest of this version"));
+        }
+        if !new.force {
+            let hint = "say \"force\": true with a key of scope admin; the rule's record shows it";
+            return Err(Problem::Conflict("going live needs a backtest of this very version".into(), hint));
+        }
+        if !auth.key.scopes.has_any(Scopes::of(&[Scope::Admin])) {
+            return Err(Problem::MissingScope("admin"));
+        }
+    }
+    let set = StoredMode {
+        rule: rule.name.to_string(),
+        version: rule.version.to_string(),
+        mode: mode.name().to_owned(),
+        forced: new.force,
+        set_by: auth.key.name.to_string(),
+        set_at: clock::now(),
+    };
+    let (rulebook, ingest) = (app.rulebook.clone(), app.ingest.clone());
+    tracing::info!(rule.name = &*rule.name, rule.mode = mode.name(), forced = new.force, "a rule's mode was set");
+    blocking(move || rulebook.set_mode(&ingest, set)).await??;
+    let (rules, _) = app.rulebook.list(clock::now());
+    Ok(answer(&json!({"rule": rules.into_iter().find(|view| view.report.name == rule.name)})))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format!("there is no rule named {id:?}"))
+}

@@ -1,0 +1,153 @@
+//! The tables as a key sees them: `GET /v1/tables`, and the providers without the columns that the key's purposes do not
+//! cover.
+
+use std::sync::Arc;
+
+use ::queries::Tables;
+use axum::extract::State;
+use axum::response::Response;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use ingest::{Column, ColumnType, Kind, Partition, Purpose, TableSchema};
+use serde::Serialize;
+
+use super::App;
+use super::auth::{Authorized, Query};
+use super::error::Problem;
+
+/// Wraps providers so that columns of purposes that may not be read are not there.
+pub(super) fn visible(
+    providers: Vec<(&'static str, Arc<dyn TableProvider>)>,
+    may_read: impl Fn(Purpose) -> bool,
+) -> Result<Tables, Problem> {
+    providers
+        .into_iter()
+        .map(|(name, provider)| {
+            let kind = Kind::from_table(name);
+            let hidden = |column: &str| kind.is_some_and(|kind| purpose_of(kind, column).is_some_and(|p| !may_read(p)));
+            let schema = provider.schema();
+            let places: Vec<usize> =
+                (0..schema.fields().len()).filter(|place| !hidden(schema.field(*place).name())).collect();
+            if places.len() == schema.fields().len() {
+                return Ok((name.to_owned(), provider));
+            }
+            let plan = LogicalPlanBuilder::scan(name, provider_as_source(provider), Some(places))
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(Problem::internal)?;
+            Ok((name.to_owned(), Arc::new(ViewTable::new(plan, None)) as Arc<dyn TableProvider>))
+        })
+        .collect()
+}
+
+fn purpose_of(kind: Kind, column: &str) -> Option<Purpose> {
+    let schema = TableSchema::of(kind);
+    schema.index(column).map(|place| schema.columns()[place].purpose)
+}
+
+#[derive(Serialize)]
+struct Catalogue {
+    tables: Vec<Table>,
+    views: Vec<View>,
+    purposes: [Purpose; 5],
+}
+
+#[derive(Serialize)]
+struct Table {
+    name: &'static str,
+    partition: &'static str,
+    retention_days: i64,
+    columns: Vec<Described>,
+}
+
+#[derive(Serialize)]
+struct Described {
+    name: &'static str,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    purpose: Purpose,
+    doc: &'static str,
+    /// Whether this key's SQL may read it.
+    visible: bool,
+}
+
+#[derive(Serialize)]
+struct View {
+    name: &'static str,
+    title: &'static str,
+}
+
+/// Describes tables and views.
+#[utoipa::path(get, path = "/v1/tables", tag = "queries", summary = "Tables, columns and views",
+    responses((status = 200, description = "Per table its columns with type, purpose, meaning, and whether this key may \
+        read them; the views; the purposes")))]
+pub(crate) async fn list(auth: Authorized<Query>, State(_app): State<App>) -> Response {
+    let may_read = |purpose| auth.key.purposes.has(purpose);
+    let tables = Kind::ALL.into_iter().map(|kind| describe(kind, may_read)).collect();
+    let views = ::queries::views().iter().map(|view| View { name: view.name, title: view.title }).collect();
+    let purposes = [Purpose::Operate, Purpose::Product, Purpose::Reliability, Purpose::Billing, Purpose::Abuse];
+    super::json(&Catalogue { tables, views, purposes })
+}
+
+fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {
+    let partition = kind.partition();
+    let doc = match partition {
+        Partition::Day => "UTC day of received_at",
+        Partition::Month => "first day of the UTC month of received_at",
+    };
+    let own = Described { name: partition.column(), ty: "date", purpose: Purpose::Operate, doc, visible: true };
+    let columns = TableSchema::of(kind).columns().iter().map(|column: &Column| Described {
+        name: column.name,
+        ty: type_name(column.ty),
+        purpose: column.purpose,
+        doc: column.doc,
+        visible: may_read(column.purpose),
+    });
+    Table {
+        name: kind.table(),
+        partition: partition.column(),
+        retention_days: kind.retention_days(),
+        columns: columns.chain([own]).collect(),
+    }
+}
+
+const fn type_name(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Text => "text",
+        ColumnType::Json => "json",
+        ColumnType::Int => "bigint",
+        ColumnType::Bool => "boolean",
+        ColumnType::Time => "timestamp",
+        ColumnType::Frames => "list<struct<module text, file text, function text, line bigint, col bigint, in_app boolean>>",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::datasource::empty::EmptyTable;
+    use datafusion::prelude::SessionContext;
+
+    #[tokio::test]
+    async fn columns_of_other_purposes_are_not_there() {
+        let provider = Arc::new(EmptyTable::new(Arc::clone(TableSchema::of(Kind::Credits).queried())));
+        let tables = visible(vec![("credits", provider)], |purpose| purpose != Purpose::Abuse).unwrap();
+        let context = SessionContext::new();
+        for (name, table) in tables {
+            context.register_table(name, table).unwrap();
+        }
+        let rows = context.sql("select account_id, amount, month from credits where amount > 1").await.unwrap();
+        assert_eq!(rows.collect().await.unwrap().iter().map(|batch| batch.num_rows()).sum::<usize>(), 0);
+        assert!(context.sql("select count(*) from credits").await.is_ok());
+        let error = context.sql("select device_id from credits").await.unwrap_err();
+        assert!(error.to_string().contains("device_id"), "{error}");
+    }
+
+    #[test]
+    fn tables_that_hide_nothing_are_left_alone() {
+        let provider: Arc<dyn TableProvider> =
+            Arc::new(EmptyTable::new(Arc::clone(TableSchema::of(Kind::Credits).queried())));
+        let tables = visible(vec![("credits", Arc::clone(&provider))], |_| true).unwrap();
+        assert!(Arc::ptr_eq(&tables[0].1, &provider));
+    }
+}

@@ -1,0 +1,142 @@
+//! The verdict routes: thin over `verdict/`. `POST /v1/verdict` is the hot path: nothing is allocated here but the answer.
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::auth::{Authorized, Need, Review, Verdict};
+use super::error::Problem;
+use super::{App, blocking, json, query_string};
+use crate::clock;
+use crate::control::Scope;
+use crate::verdict::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Caller, parse_kind};
+
+/// The body of an override, bytes.
+const OVERRIDE_BYTES_MAX: usize = 16 << 10;
+
+fn caller<N: Need>(auth: &Authorized<N>) -> Caller<'_> {
+    Caller { key: &auth.key.name, review: auth.key.scopes.has(Scope::Review) }
+}
+
+/// Decides one request.
+#[utoipa::path(post, path = "/v1/verdict", tag = "verdicts", summary = "Allow, throttle or block",
+    request_body(content_type = "application/json", description = "`action` and at least one of account_id, guest_id, \
+        device_id, session_id, workspace_id, api_key_id, referrer_id, ip, card_hash, email; optionally request_id, \
+        user_agent, cost_credits, dry_run, explain (none, codes, rows)"),
+    responses((status = 200, description = "The decision: decision_id, verdict, step_up, score, retry_after_ms, expires_at, \
+        cache_ttl_ms, reasons, shadow, policy_version, data_as_of, degraded"),
+        (status = 400, description = "Malformed; never a silent allow"), (status = 409, description = "request_id with another body")))]
+pub(crate) async fn decide(auth: Authorized<Verdict>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let (decision, explain) = app.verdicts.decide_body(&body.bytes, caller(&auth), clock::now())?;
+    Ok(json(&decision.answer(explain)))
+}
+
+/// Decides up to 1,000 requests, in order.
+#[utoipa::path(post, path = "/v1/verdicts", tag = "verdicts", summary = "Up to 1,000 decisions at once",
+    request_body(content_type = "application/json", description = "An array of verdict requests"),
+    responses((status = 200, description = "An array of answers in the same order; a malformed request has an `error` in its place")))]
+pub(crate) async fn decide_batch(
+    auth: Authorized<Verdict>,
+    State(app): State<App>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BATCH_BYTES_MAX).await?;
+    blocking(move || {
+        let answers = app.verdicts.decide_batch(&body.bytes, caller(&auth), clock::now())?;
+        let answers: Vec<Box<RawValue>> = answers
+            .into_iter()
+            .map(|answer| match answer {
+                Ok((decision, explain)) => raw(&decision.answer(explain)),
+                Err(error) => raw(&Problem::Verdict(error).into_shape()),
+            })
+            .collect();
+        Ok(json(&answers))
+    })
+    .await?
+}
+
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).expect("answers are text and numbers")
+}
+
+/// Shows a decision of the last ten minutes.
+#[utoipa::path(get, path = "/v1/decisions/{id}", tag = "verdicts", summary = "One decision",
+    params(("id" = String, Path, description = "The decision's id")),
+    responses((status = 200, description = "The decision, its action, entities and reasons"),
+        (status = 404, description = "Not made in the last ten minutes here")))]
+pub(crate) async fn decision(
+    _auth: Authorized<Review>,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found("this is not the id of a decision"))?;
+    let found = app.verdicts.decision(id, clock::now());
+    let decision = found.ok_or_else(|| {
+        Problem::not_found("no decision of this id was made in the last ten minutes; older ones are in the table verdicts")
+    })?;
+    Ok(json(&decision.detailed()))
+}
+
+/// Lists what is restrained now.
+#[utoipa::path(get, path = "/v1/restrictions", tag = "verdicts", summary = "Active restrictions",
+    responses((status = 200, description = "Every entity that a live hit or an override throttles or blocks")))]
+pub(crate) async fn restrictions(_auth: Authorized<Verdict>, State(app): State<App>) -> Response {
+    json(&serde_json::json!({"restrictions": app.verdicts.restrictions(clock::now())}))
+}
+
+/// Lists the overrides.
+#[utoipa::path(get, path = "/v1/overrides", tag = "verdicts", summary = "Overrides in force",
+    responses((status = 200, description = "The newest first")))]
+pub(crate) async fn overrides(_auth: Authorized<Review>, State(app): State<App>) -> Response {
+    let list = app.verdicts.overrides().list(clock::now());
+    json(&serde_json::json!({"overrides": list}))
+}
+
+/// Sets an override.
+#[utoipa::path(put, path = "/v1/overrides", tag = "verdicts", summary = "Set an entity's override",
+    request_body(content_type = "application/json", description = "{entity_kind, entity, verdict, reason, expires_at}, all required"),
+    responses((status = 200, description = "In force and durable")))]
+pub(crate) async fn put_override(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, OVERRIDE_BYTES_MAX).await?;
+    let put = blocking(move || app.verdicts.put_override(&body.bytes, &auth.key.name, clock::now())).await??;
+    Ok(json(&*put))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    entity_kind: String,
+    entity: String,
+}
+
+/// Ends an override. The entity is named in the body or in the query.
+#[utoipa::path(delete, path = "/v1/overrides", tag = "verdicts", summary = "End an entity's override",
+    params(("entity_kind" = Option<String>, Query, description = "Unless the body names it"),
+        ("entity" = Option<String>, Query, description = "Unless the body names it")),
+    request_body(content_type = "application/json", description = "{entity_kind, entity}, unless the query names them"),
+    responses((status = 204, description = "Ended"), (status = 404, description = "The entity has none")))]
+pub(crate) async fn delete_override(
+    _auth: Authorized<Review>,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = app.bodies.read(body, OVERRIDE_BYTES_MAX).await?;
+    let named: Named =
+        if body.bytes.is_empty() { query_string::read(&parts.uri)? } else { super::parse(&body.bytes)? };
+    blocking(move || {
+        let kind = parse_kind(&named.entity_kind)?;
+        let entity = app.verdicts.entity_name(kind, &named.entity, clock::now())?;
+        app.verdicts.overrides().delete(kind, &entity)?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await?
+}

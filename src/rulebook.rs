@@ -1,0 +1,358 @@
+//! The rules at work: their files, modes, live state, scheduled runs and hits, as the rest of the program sees them.
+//!
+//! The log's writer feeds it each record (`Observer`), before the senders are answered. Hits that come of it go back into the
+//! log as rows of `hits`. Nothing here is waited for by a verdict.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ingest::{Committed, Ingest, Kind, Observer, Rows, Source, TableSchema, Trust};
+use queries::hits::{RESTORE_SQL, read_restored_hits};
+use queries::rules::{LiveLimits, LiveStatus};
+use queries::{Engine, HitBook, LiveRules, Mode, Params, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
+use queries::{Tables, Transition, catalogue::SourceProblem};
+use serde::Serialize;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::control::{Control, ControlError, StoredMode};
+use crate::verdict::{Freshness, Links};
+
+/// How often due scheduled rules are looked for.
+const SCHEDULE_LOOK: Duration = Duration::from_millis(500);
+/// How often the rule files are looked at for changes.
+const FILES_LOOK: Duration = Duration::from_secs(2);
+const REBUILD_RETRY: Duration = Duration::from_secs(1);
+
+/// One rule with its mode, as `/v1/rules` shows it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RuleView {
+    #[serde(flatten)]
+    pub(crate) report: RuleReport,
+    /// Its hits that are open now.
+    pub(crate) open_hits: usize,
+    /// Its state is complete; a scheduled rule has none to miss.
+    pub(crate) warm: bool,
+}
+
+/// What `/v1/status` tells of the rules.
+#[derive(Debug, Serialize)]
+pub(crate) struct RulesStatus {
+    pub(crate) rules: usize,
+    pub(crate) live: Vec<LiveStatus>,
+    pub(crate) open_hits: usize,
+    /// Files and runs that failed.
+    pub(crate) problems: Vec<SourceProblem>,
+}
+
+/// The rules in force.
+#[derive(Default)]
+struct InForce {
+    rules: Vec<(Arc<Rule>, Mode)>,
+    problems: Vec<SourceProblem>,
+}
+
+/// Everything about rules.
+pub(crate) struct Rulebook {
+    control: Arc<Control>,
+    engine: Arc<Engine>,
+    compiler: RuleCompiler,
+    files: Mutex<RuleFiles>,
+    in_force: ArcSwap<InForce>,
+    book: Arc<HitBook>,
+    live: LiveRules,
+    scheduled: ScheduledRules,
+    links: Arc<Links>,
+    /// Every live rule has its state; read by each verdict, so it is not asked of the rules' own lock.
+    is_warm: AtomicBool,
+    /// The newest record that counts, microseconds; 0 before the first.
+    observed_at: AtomicI64,
+}
+
+impl Rulebook {
+    /// Loads the rules: built-in ones, then these directories over them.
+    ///
+    /// # Errors
+    /// When the control database cannot be read. Bad files are problems, not errors.
+    pub(crate) fn load(
+        control: Arc<Control>,
+        engine: Arc<Engine>,
+        directories: Vec<PathBuf>,
+        links: Arc<Links>,
+        now: i64,
+    ) -> Result<Arc<Self>, ControlError> {
+        let book = Arc::new(HitBook::new());
+        let rulebook = Arc::new(Self {
+            control,
+            compiler: compiler(Arc::clone(&engine)),
+            engine,
+            files: Mutex::new(RuleFiles::new(directories)),
+            in_force: ArcSwap::default(),
+            live: LiveRules::new(Arc::clone(&book), LiveLimits::default()),
+            scheduled: ScheduledRules::new(Arc::clone(&book)),
+            book,
+            links,
+            is_warm: AtomicBool::new(false),
+            observed_at: AtomicI64::new(0),
+        });
+        let loaded = rulebook.files().load(&rulebook.compiler);
+        rulebook.put_in_force(loaded.rules, loaded.problems, now)?;
+        Ok(rulebook)
+    }
+
+    fn files(&self) -> std::sync::MutexGuard<'_, RuleFiles> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives each rule its mode (what was set for this version, else the header's) and installs them all.
+    fn put_in_force(
+        &self,
+        rules: Vec<Arc<Rule>>,
+        problems: Vec<SourceProblem>,
+        now: i64,
+    ) -> Result<Vec<Transition>, ControlError> {
+        for problem in &problems {
+            warn!(%problem, "a rule file is left out");
+        }
+        let modes: HashMap<(String, String), Mode> = self
+            .control
+            .rule_modes()?
+            .into_iter()
+            .filter_map(|stored| Some(((stored.rule, stored.version), Mode::parse(&stored.mode)?)))
+            .collect();
+        let rules: Vec<(Arc<Rule>, Mode)> = rules
+            .into_iter()
+            .map(|rule| {
+                let set = modes.get(&(rule.name.to_string(), rule.version.to_string()));
+                let mode = set.copied().unwrap_or(rule.headers.mode);
+                (rule, mode)
+            })
+            .collect();
+        let mut transitions = self.live.install(&rules, now);
+        transitions.extend(self.scheduled.install(&rules, now));
+        self.is_warm.store(self.live.all_warm(), Ordering::Release);
+        self.in_force.store(Arc::new(InForce { rules, problems }));
+        Ok(transitions)
+    }
+
+    /// Returns the open hits.
+    pub(crate) fn hits(&self) -> &Arc<HitBook> {
+        &self.book
+    }
+
+    /// Tells whether every live rule has its state.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.is_warm.load(Ordering::Acquire)
+    }
+
+    /// Tells how far the state behind verdicts is.
+    pub(crate) fn freshness(&self) -> Freshness {
+        let observed_at = self.observed_at.load(Ordering::Relaxed);
+        Freshness { warm: self.is_warm(), data_as_of: (observed_at > 0).then_some(observed_at), behind_since: None }
+    }
+
+    /// Returns the actions that rules restrain.
+    pub(crate) fn actions(&self) -> Vec<Box<str>> {
+        let in_force = self.in_force.load();
+        let actions = in_force.rules.iter().flat_map(|(rule, _)| rule.headers.actions.iter());
+        actions.map(|action| Box::from(&**action)).collect()
+    }
+
+    /// Returns every rule, by name.
+    pub(crate) fn list(&self, now: i64) -> (Vec<RuleView>, Vec<SourceProblem>) {
+        let in_force = self.in_force.load();
+        let mut open: HashMap<Arc<str>, usize> = HashMap::new();
+        for hit in self.book.list(now) {
+            *open.entry(Arc::clone(&hit.rule)).or_default() += 1;
+        }
+        let view = |(rule, mode): &(Arc<Rule>, Mode)| RuleView {
+            report: RuleReport::new(rule, *mode),
+            open_hits: open.get(&rule.name).copied().unwrap_or(0),
+            warm: self.live.warm(&rule.name),
+        };
+        (in_force.rules.iter().map(view).collect(), self.problems(&in_force))
+    }
+
+    fn problems(&self, in_force: &InForce) -> Vec<SourceProblem> {
+        in_force.problems.iter().cloned().chain(self.scheduled.problems()).collect()
+    }
+
+    /// Returns one rule and its mode.
+    pub(crate) fn get(&self, name: &str) -> Option<(Arc<Rule>, Mode)> {
+        self.in_force.load().rules.iter().find(|(rule, _)| &*rule.name == name).cloned()
+    }
+
+    /// Sets the mode of a rule's present version. Durable once `Ok`; the transitions go to the log.
+    ///
+    /// # Errors
+    /// When the control database cannot be written.
+    pub(crate) fn set_mode(&self, ingest: &Ingest, set: StoredMode) -> Result<(), ControlError> {
+        self.control.put_rule_mode(&set)?;
+        let in_force = self.in_force.load();
+        let rules = in_force.rules.iter().map(|(rule, _)| Arc::clone(rule)).collect();
+        let transitions = self.put_in_force(rules, in_force.problems.clone(), set.set_at)?;
+        self.record(ingest, &transitions);
+        Ok(())
+    }
+
+    /// Returns the state of all.
+    pub(crate) fn status(&self) -> RulesStatus {
+        let in_force = self.in_force.load();
+        RulesStatus {
+            rules: in_force.rules.len(),
+            live: self.live.status(),
+            open_hits: self.book.len(),
+            problems: self.problems(&in_force),
+        }
+    }
+
+    /// Makes every live rule read its history again: events were imported past the log.
+    pub(crate) fn reload_history(&self) {
+        self.is_warm.store(false, Ordering::Release);
+        self.live.cool();
+    }
+
+    /// Runs until the process ends: restores hits and links, then keeps state, schedule and files up to date.
+    pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
+        self.restore(&ingest).await;
+        let mut files_looked = tokio::time::Instant::now();
+        loop {
+            if !self.is_warm() {
+                self.warm_up(&ingest).await;
+            }
+            let tables = tables(&ingest);
+            let transitions = self.scheduled.run_due(&self.engine, &tables, clock::now()).await;
+            self.record(&ingest, &transitions);
+            drop(tables);
+            if files_looked.elapsed() >= FILES_LOOK {
+                files_looked = tokio::time::Instant::now();
+                self.look_at_files(&ingest);
+                on_change(&self);
+            }
+            tokio::time::sleep(SCHEDULE_LOOK).await;
+        }
+    }
+
+    fn look_at_files(&self, ingest: &Ingest) {
+        let Some(loaded) = self.files().reload_if_changed(&self.compiler) else { return };
+        info!(rules = loaded.rules.len(), problems = loaded.problems.len(), "the rule files have changed");
+        match self.put_in_force(loaded.rules, loaded.problems, clock::now()) {
+            Ok(transitions) => self.record(ingest, &transitions),
+            Err(error) => error!(%error, "changed rules could not be put in force"),
+        }
+    }
+
+    /// Takes open hits and links back from their tables.
+    async fn restore(&self, ingest: &Ingest) {
+        let links = "select op, trust, guest_id, account_id, received_at, seq from identities \
+                     where op in ('bind', 'unbind') and trust = 'server' order by received_at, seq";
+        match self.collect(ingest, links).await {
+            Ok(batches) => batches.iter().for_each(|batch| self.links.observe(batch)),
+            Err(error) => error!(error, "binds could not be read back; linked accounts are unknown until their next bind"),
+        }
+        let hits = match self.collect(ingest, RESTORE_SQL).await {
+            Ok(batches) => read_restored_hits(&batches),
+            Err(error) => Err(error),
+        };
+        match hits {
+            Ok(hits) => {
+                let now = clock::now();
+                let others = self.live.adopt(hits, now);
+                self.scheduled.adopt(others, now);
+            }
+            Err(error) => error!(error, "open hits could not be read back"),
+        }
+    }
+
+    async fn collect(&self, ingest: &Ingest, sql: &str) -> Result<Vec<arrow::array::RecordBatch>, String> {
+        let answer = self.engine.ask(sql, &Params::default(), tables(ingest)).await.map_err(|error| error.to_string())?;
+        answer.collect().await.map_err(|error| error.to_string())
+    }
+
+    async fn warm_up(&self, ingest: &Ingest) {
+        let cut = ingest.cut();
+        let tables = providers(&cut);
+        match self.live.rebuild(&self.engine, &tables, cut.received_at()).await {
+            Ok(transitions) => {
+                self.record(ingest, &transitions);
+                self.is_warm.store(self.live.all_warm(), Ordering::Release);
+            }
+            Err(error) => {
+                warn!(%error, "the rules' state is not complete yet; it is tried again");
+                tokio::time::sleep(REBUILD_RETRY).await;
+            }
+        }
+    }
+
+    fn record(&self, ingest: &Ingest, transitions: &[Transition]) {
+        if let Err(error) = ingest.append_own(rows(transitions)) {
+            error!(%error, transitions = transitions.len(), "transitions of hits could not be recorded");
+        }
+    }
+}
+
+impl Observer for Rulebook {
+    fn observe(&self, committed: &Committed) -> Rows {
+        let mut transitions = Vec::new();
+        for (kind, batch) in &committed.batches {
+            if *kind == Kind::Identities {
+                self.links.observe(batch);
+            }
+            transitions.extend(self.live.observe(kind.table(), batch, committed.received_at));
+        }
+        self.observed_at.store(committed.received_at, Ordering::Relaxed);
+        rows(&transitions)
+    }
+
+    fn tick(&self, now: i64) -> Rows {
+        rows(&self.live.tick(now))
+    }
+}
+
+fn tables(ingest: &Ingest) -> Tables {
+    providers(&ingest.cut())
+}
+
+fn providers(cut: &ingest::Cut) -> Tables {
+    cut.providers().into_iter().map(|(name, provider)| (name.to_owned(), provider)).collect()
+}
+
+/// Returns a compiler over the tables as SQL sees them.
+pub(crate) fn compiler(engine: Arc<Engine>) -> RuleCompiler {
+    let tables: Vec<_> = Kind::ALL
+        .into_iter()
+        .map(|kind| (kind.table().to_owned(), Arc::clone(TableSchema::of(kind).queried())))
+        .collect();
+    RuleCompiler::new(engine, &tables)
+}
+
+/// Returns the rows of table `hits` that tell of these transitions.
+fn rows(transitions: &[Transition]) -> Rows {
+    let mut rows = Rows::default();
+    for Transition { kind, hit, at } in transitions {
+        let mut row = rows.begin(Kind::Hits);
+        row.text("event_id", &Uuid::now_v7().to_string())
+            .time("ts", *at)
+            .text("trust", Trust::Server.name())
+            .text("source", Source::Native.name())
+            .text("rule", &hit.rule)
+            .text("version", &hit.version)
+            .text("entity_kind", hit.entity_kind.name())
+            .text("entity", &hit.entity)
+            .text("state", kind.state())
+            .text("mode", hit.mode.name())
+            .text("verdict", hit.verdict.name())
+            .int("observed", hit.observed)
+            .int("threshold", hit.threshold)
+            .int("points", i64::from(hit.points))
+            .time("first_at", hit.first_at)
+            .time("until", hit.until);
+        row.finish(None);
+    }
+    rows
+}

@@ -1,0 +1,86 @@
+//! The server's life: everything is opened in order, requests are served, and a signal ends it without losing anything.
+
+mod listen;
+mod names;
+mod open;
+mod watch;
+
+use std::future::Future;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::control::{KeyText, Scopes};
+use crate::http::{self, Weir};
+
+pub(crate) use open::{engine_config, open_directory, policy, query_directory, rule_directories};
+
+/// The most time that settling the buffers may take at the end; what is left is in the log.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a server is started with besides its configuration.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Keys that exist for this process only: `WEIR_ADMIN_KEY`, the demo's.
+    pub(crate) fixed_keys: Vec<(KeyText, Scopes)>,
+    /// A proxy in front speaks TLS, so an address that is not the loopback's may be listened on.
+    pub(crate) behind_proxy: bool,
+}
+
+/// Serves until `stop` completes. Prints the one line on stdout when it accepts. `ready` is told the address.
+///
+/// # Errors
+/// When anything cannot be opened; the message says what and where.
+pub(crate) async fn run(
+    config: Config,
+    options: Options,
+    ready: impl FnOnce(&str, &Arc<Weir>),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    if !config.server.listen.ip().is_loopback() && !options.behind_proxy {
+        anyhow::bail!(
+            "{} is not a loopback address and Weir does not speak TLS itself: put a proxy with TLS in front and say \
+             --behind-proxy, or listen on 127.0.0.1",
+            config.server.listen
+        );
+    }
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let address = listener.local_addr()?;
+    let weir = open::open(config, &options).await?;
+    let background = watch::start(&weir);
+    let connections = listen::Connections::new(&weir.config.server);
+    let router = http::router(Arc::clone(&weir));
+    writeln!(std::io::stdout(), "listening on http://{address}")?;
+    std::io::stdout().flush()?;
+    ready(&format!("http://{address}"), &weir);
+    listen::serve(listener, router, &connections, stop).await;
+    info!("stopping: no new connections");
+    connections.drain(Duration::from_millis(weir.config.server.drain_timeout_ms)).await;
+    background.stop().await;
+    match tokio::time::timeout(SETTLE_TIMEOUT, weir.ingest.shutdown()).await {
+        Ok(Ok(())) => info!("stopped; everything is in its tables"),
+        Ok(Err(error)) => warn!(%error, "stopped; what was not settled is in the log"),
+        Err(_) => warn!("stopped before everything was settled; the rest is in the log"),
+    }
+    Ok(())
+}
+
+/// Completes at SIGTERM or SIGINT.
+pub(crate) async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        warn!("signals cannot be received; end the process by SIGKILL, which is always safe");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

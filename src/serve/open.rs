@@ -1,0 +1,203 @@
+//! Opens a data directory and everything that works on it, in the order in which one needs the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use ingest::{Enricher, Fingerprinter, Ingest, Judge, Limits, Observer, Rows};
+use queries::{Catalogue, Engine, EngineConfig};
+
+use super::Options;
+use super::names::Names;
+use crate::clock;
+use crate::config::Config;
+use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
+use crate::http::{BodyReader, Decoders, Sessions, Weir};
+use crate::rulebook::Rulebook;
+use crate::verdict::{Links, OverrideStore, Parts, Policy, VerdictService};
+
+/// What all bodies together may hold in memory while they are read.
+const BODIES_BYTES_MAX: usize = 256 << 20;
+
+/// Opens everything of a server.
+pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Arc<Weir>> {
+    let now = clock::now();
+    let dir = config.server.data.clone();
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    let control = Arc::new(Control::open(&dir)?);
+    let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
+    let enricher = enricher(&config, &control, &salts, now)?;
+    std::fs::create_dir_all(dir.join("lake"))?;
+    let engine = Engine::new(engine_config(&config), vec![ingest::lake_store(&dir)?])?;
+    let links = Arc::new(Links::default());
+    let directories = rule_directories(&config);
+    let rulebook = Rulebook::load(Arc::clone(&control), Arc::clone(&engine), directories, Arc::clone(&links), now)?;
+    let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
+    let ingest = open_ingest(&config, &control, &enricher, observer, now).await?;
+    let keyring = keyring(&control, options, now)?;
+    let verdicts = verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
+    verdicts.set_rule_actions(rulebook.actions());
+    let (catalogue, problems) = Catalogue::load(Some(&query_directory(&config)));
+    for problem in &problems {
+        tracing::warn!(%problem, "a stored query is left out");
+    }
+    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
+        .set_buckets(&[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0])?
+        .install_recorder()?;
+    crate::http::describe_metrics();
+    let server = &config.server;
+    Ok(Arc::new(Weir {
+        bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
+        decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
+        control,
+        keyring,
+        sessions: Sessions::default(),
+        catalogue: Arc::new(catalogue),
+        ingest,
+        engine,
+        enricher,
+        salts,
+        rulebook,
+        verdicts,
+        metrics,
+        started_at: now,
+        config,
+    }))
+}
+
+/// Opens a data directory for a command that no server serves: events in, nothing scored.
+///
+/// # Errors
+/// When it is held by another process, or cannot be opened.
+pub(crate) async fn open_directory(dir: &Path) -> anyhow::Result<Arc<Ingest>> {
+    struct Nobody;
+    impl Observer for Nobody {
+        fn observe(&self, _committed: &ingest::Committed) -> Rows {
+            Rows::default()
+        }
+    }
+    let mut config = Config::default();
+    config.server.data = dir.to_owned();
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let now = clock::now();
+    let control = Arc::new(Control::open(dir)?);
+    let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
+    let enricher = enricher(&config, &control, &salts, now)?;
+    open_ingest(&config, &control, &enricher, Arc::new(Nobody), now).await
+}
+
+fn enricher(config: &Config, control: &Control, salts: &Arc<Salts>, now: i64) -> anyhow::Result<Arc<Enricher>> {
+    let salts = Arc::clone(salts);
+    let (country, network) = (config.geo.country_db.clone(), config.geo.network_db.clone());
+    let at = move |now: i64| salts.at(now);
+    Ok(Arc::new(Enricher::new(control.secret("emails", now)?, Arc::new(at), country, network)))
+}
+
+async fn open_ingest(
+    config: &Config,
+    control: &Control,
+    enricher: &Arc<Enricher>,
+    observer: Arc<dyn Observer>,
+    now: i64,
+) -> anyhow::Result<Arc<Ingest>> {
+    let given = &config.ingest;
+    let fingerprint_key = control.secret("fingerprints", now)?;
+    let app_id = format!("weir-{}", blake3::Hash::from(control.secret("log", now)?).to_hex());
+    let limits = Limits {
+        body_bytes_max: given.body_bytes_max,
+        decoded_bytes_max: given.decoded_bytes_max,
+        event_bytes_max: given.event_bytes_max,
+        events_max: given.events_max,
+        properties_depth_max: given.properties_depth_max,
+        json_depth_max: given.json_depth_max,
+        expansion_ratio_max: given.expansion_ratio_max,
+        past_ms_max: given.past_ms_max,
+        future_ms_max: given.future_ms_max,
+    };
+    let judge = Judge::new(limits, Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
+    let settings = ingest::Config {
+        segment_bytes_max: given.segment_bytes_max,
+        flush_interval_ms: given.flush_interval_ms,
+        unflushed_bytes_max: given.unflushed_bytes_max,
+        unflushed_age_ms_max: given.unflushed_age_ms_max,
+        ..ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key)
+    };
+    let dir = config.server.data.display().to_string();
+    Ingest::open(settings, judge, observer).await.with_context(|| format!("cannot open the data directory {dir}"))
+}
+
+/// Returns the engine's limits as configured; its threads give way to everything else.
+pub(crate) fn engine_config(config: &Config) -> EngineConfig {
+    let given = &config.sql;
+    EngineConfig {
+        threads: given.threads,
+        query_memory_bytes_max: given.query_memory_bytes_max,
+        memory_bytes_max: given.memory_bytes_max,
+        spill_bytes_max: given.spill_bytes_max,
+        timeout_ms: given.timeout_ms,
+        concurrency_max: given.concurrency_max,
+        on_thread_start: Some(Arc::new(|| {
+            // Niceness is a thread's own on Linux. Failing to lower it costs latency under load, nothing else.
+            let _ = rustix::process::nice(5);
+        })),
+        ..EngineConfig::new(config.server.data.join("spill"))
+    }
+}
+
+/// Returns where the operator's own rules lie: the data directory's, then the configured ones over them.
+pub(crate) fn rule_directories(config: &Config) -> Vec<std::path::PathBuf> {
+    std::iter::once(config.server.data.join("queries/rules")).chain(config.rules.dirs.iter().cloned()).collect()
+}
+
+/// Returns where the operator's own stored queries lie.
+pub(crate) fn query_directory(config: &Config) -> std::path::PathBuf {
+    config.server.data.join("queries")
+}
+
+/// Loads the keys. A first start without any makes one and shows it, once.
+fn keyring(control: &Arc<Control>, options: &Options, now: i64) -> anyhow::Result<Keyring> {
+    let keyring = Keyring::load(Arc::clone(control), &options.fixed_keys, now)?;
+    if keyring.is_empty() {
+        let new = NewKey {
+            name: "admin".into(),
+            scopes: Scopes::ALL,
+            origins: Vec::new(),
+            rate: None,
+            purposes: Purposes::ALL,
+            expires_at: None,
+        };
+        let (_, text) = keyring.create(new, now)?;
+        eprintln!("There are no keys yet. This admin key is shown once; keep it:\n\n    {text}\n");
+    }
+    Ok(keyring)
+}
+
+/// Reads the policy: the configured file, else `policy.toml` in the data directory, else the default.
+pub(crate) fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let beside = config.server.data.join("policy.toml");
+    let path = config.verdict.policy.clone().or_else(|| beside.is_file().then_some(beside));
+    let Some(path) = path else { return Ok(Policy::parse(Policy::default_text())?) };
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read the policy {}", path.display()))?;
+    Policy::parse(&text).with_context(|| format!("the policy {} is wrong", path.display()))
+}
+
+fn verdicts(
+    config: &Config,
+    control: &Arc<Control>,
+    rulebook: &Arc<Rulebook>,
+    (links, names): (Arc<Links>, Names),
+    ingest: &Arc<Ingest>,
+) -> anyhow::Result<Arc<VerdictService>> {
+    let (rules, log) = (Arc::clone(rulebook), Arc::clone(ingest));
+    let overrides: Arc<dyn OverrideStore> = Arc::<Control>::clone(control);
+    Ok(VerdictService::new(Parts {
+        hits: Arc::clone(rulebook.hits()),
+        links,
+        policy: policy(config)?,
+        overrides,
+        names: Arc::new(names),
+        freshness: Arc::new(move || rules.freshness()),
+        append_own: Arc::new(move |rows| log.append_own(rows).map_err(|error| error.to_string())),
+        now: clock::now(),
+    })?)
+}

@@ -1,0 +1,96 @@
+//! What goes on beside the requests: rules, recorded decisions, files that may change, salts that rotate.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ingest::Recovery;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, warn};
+
+use super::open::policy;
+use crate::clock;
+use crate::http::Weir;
+
+const FILES_LOOK: Duration = Duration::from_secs(2);
+const READY_LOOK: Duration = Duration::from_millis(20);
+const SALTS_LOOK_ROUNDS: u64 = 1_800;
+
+/// The tasks that run beside the requests.
+pub(super) struct Background {
+    stop: watch::Sender<bool>,
+    recorder: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Ends them; decisions that wait are handed to the log first.
+    pub(super) async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.recorder.await;
+        for task in self.others {
+            task.abort();
+        }
+    }
+}
+
+/// Starts them all.
+pub(super) fn start(weir: &Arc<Weir>) -> Background {
+    let (stop, stopped) = watch::channel(false);
+    let mut until = stopped;
+    let recorder = tokio::spawn(Arc::clone(&weir.verdicts).run(async move {
+        // An error means that the sender is gone, which is a stop as well.
+        let _ = until.wait_for(|stop| *stop).await;
+    }));
+    let enricher = Arc::clone(&weir.enricher);
+    tokio::task::spawn_blocking(move || enricher.warm());
+    let others = vec![tokio::spawn(rules(Arc::clone(weir))), tokio::spawn(files(Arc::clone(weir)))];
+    Background { stop, recorder, others }
+}
+
+async fn rules(weir: Arc<Weir>) {
+    loop {
+        match weir.ingest.recovery() {
+            Recovery::Ready => break,
+            Recovery::Failed(why) => {
+                error!(why, "storage failed; rules do not run");
+                return;
+            }
+            Recovery::Replaying { .. } => tokio::time::sleep(READY_LOOK).await,
+        }
+    }
+    let verdicts = Arc::clone(&weir.verdicts);
+    let (rulebook, ingest) = (Arc::clone(&weir.rulebook), Arc::clone(&weir.ingest));
+    rulebook.run(ingest, move |rulebook| verdicts.set_rule_actions(rulebook.actions())).await;
+}
+
+/// Looks at the files that may change under us: the policy, the geo databases; and rotates the salts.
+async fn files(weir: Arc<Weir>) {
+    let mut policy_seen = policy_stamp(&weir);
+    for round in 0_u64.. {
+        tokio::time::sleep(FILES_LOOK).await;
+        let enricher = Arc::clone(&weir.enricher);
+        if let Err(error) = tokio::task::spawn_blocking(move || enricher.reload_if_changed()).await {
+            error!(%error, "the geo databases could not be looked at");
+        }
+        let stamp = policy_stamp(&weir);
+        if stamp != policy_seen {
+            policy_seen = stamp;
+            match policy(&weir.config) {
+                Ok(policy) => weir.verdicts.set_policy(policy),
+                Err(error) => warn!(error = format!("{error:#}"), "the changed policy is wrong; the one before stays in force"),
+            }
+        }
+        if round.is_multiple_of(SALTS_LOOK_ROUNDS)
+            && let Err(error) = weir.salts.rotate(clock::now())
+        {
+            error!(%error, "the address salts could not be rotated");
+        }
+    }
+}
+
+fn policy_stamp(weir: &Weir) -> Option<(u64, SystemTime)> {
+    let beside = weir.config.server.data.join("policy.toml");
+    let metadata = std::fs::metadata(weir.config.verdict.policy.as_ref().unwrap_or(&beside)).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}

@@ -1,0 +1,202 @@
+//! What is known of entities outside a request: the active restrictions, and the state of one entity.
+
+use std::sync::Arc;
+
+use queries::{EntityKind, Hit, HitBook, Mode, Restraint, points_to_score};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::decisions::Verdict;
+use super::fold::is_address;
+use super::links::Links;
+use super::overrides::{Override, Overrides};
+use super::snoozes::Snoozes;
+use crate::clock;
+
+/// One entity that is throttled or blocked, by a live hit or by an override.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Restriction {
+    /// The rule, or `override`.
+    pub(crate) rule: Arc<str>,
+    /// The rule's version; empty for overrides.
+    pub(crate) version: Arc<str>,
+    /// The kind of the entity.
+    pub(crate) entity_kind: EntityKind,
+    /// The entity's id.
+    pub(crate) entity: Arc<str>,
+    /// Throttle or block.
+    pub(crate) verdict: Verdict,
+    /// The actions it restrains; empty means all.
+    pub(crate) actions: Arc<[Arc<str>]>,
+    /// Since when, microseconds since the Unix epoch.
+    pub(crate) since: i64,
+    /// Until when, microseconds since the Unix epoch.
+    pub(crate) until: i64,
+}
+
+impl Restriction {
+    /// Returns what stays the same while a restriction changes: rule, kind and entity.
+    pub(crate) fn key(&self) -> (&str, EntityKind, &str) {
+        (&self.rule, self.entity_kind, &self.entity)
+    }
+
+    fn of_override(found: &Override) -> Self {
+        Self {
+            rule: "override".into(),
+            version: "".into(),
+            entity_kind: found.entity_kind,
+            entity: Arc::clone(&found.entity),
+            verdict: found.verdict,
+            actions: Arc::default(),
+            since: found.created_at,
+            until: found.expires_at,
+        }
+    }
+
+    fn of_hit(hit: &Hit) -> Option<Self> {
+        let capped = hit.browser_facts || is_address(hit.entity_kind);
+        let verdict = match hit.verdict {
+            Restraint::None => return None,
+            Restraint::Block if !capped => Verdict::Block,
+            Restraint::Block | Restraint::Throttle => Verdict::Throttle,
+        };
+        Some(Self {
+            rule: Arc::clone(&hit.rule),
+            version: Arc::clone(&hit.version),
+            entity_kind: hit.entity_kind,
+            entity: Arc::clone(&hit.entity),
+            verdict,
+            actions: Arc::clone(&hit.actions),
+            since: hit.first_at,
+            until: hit.until,
+        })
+    }
+}
+
+impl Serialize for Restriction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Restriction", 8)?;
+        fields.serialize_field("entity_kind", self.entity_kind.name())?;
+        fields.serialize_field("entity", &*self.entity)?;
+        fields.serialize_field("verdict", self.verdict.name())?;
+        fields.serialize_field("rule", &*self.rule)?;
+        fields.serialize_field("version", &*self.version)?;
+        fields.serialize_field("actions", &self.actions)?;
+        fields.serialize_field("since", &clock::rfc3339(self.since))?;
+        fields.serialize_field("until", &clock::rfc3339(self.until))?;
+        fields.end()
+    }
+}
+
+/// Returns what is restrained at `now`: the overrides first, then the live hits of entities that no override allows.
+pub(crate) fn restrictions(hits: &HitBook, overrides: &Overrides, snoozes: &Snoozes, now: i64) -> Vec<Restriction> {
+    let mut all: Vec<Restriction> = overrides
+        .list(now)
+        .iter()
+        .filter(|found| found.verdict > Verdict::Allow)
+        .map(|found| Restriction::of_override(found))
+        .collect();
+    all.extend(
+        hits.list(now)
+            .iter()
+            .filter(|hit| hit.mode == Mode::Live && !snoozes.silence(hit, now))
+            .filter(|hit| {
+                let found = overrides.find(hit.entity_kind, &hit.entity, now);
+                found.is_none_or(|found| found.verdict > Verdict::Allow)
+            })
+            .filter_map(|hit| Restriction::of_hit(hit)),
+    );
+    all
+}
+
+/// What is known of one entity.
+#[derive(Clone, Debug)]
+pub(crate) struct EntityState {
+    /// The score, 0-100.
+    pub(crate) score: u8,
+    /// The open hits with whether each counts: live and not snoozed.
+    pub(crate) hits: Vec<(Arc<Hit>, bool)>,
+    /// The override in force.
+    pub(crate) overridden_by: Option<Arc<Override>>,
+    /// The entities linked to it by the latest server bind.
+    pub(crate) links: Vec<(EntityKind, Arc<str>)>,
+}
+
+impl Serialize for EntityState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Linked<'a> {
+            entity_kind: &'static str,
+            entity: &'a str,
+        }
+        let hits: Vec<HitState<'_>> = self.hits.iter().map(|(hit, counts)| HitState { hit, counts: *counts }).collect();
+        let links: Vec<Linked<'_>> =
+            self.links.iter().map(|(kind, entity)| Linked { entity_kind: kind.name(), entity }).collect();
+        let mut fields = serializer.serialize_struct("EntityState", 4)?;
+        fields.serialize_field("score", &self.score)?;
+        fields.serialize_field("hits", &hits)?;
+        fields.serialize_field("override", &self.overridden_by)?;
+        fields.serialize_field("links", &links)?;
+        fields.end()
+    }
+}
+
+/// One hit of an entity, as the API writes it.
+struct HitState<'a> {
+    hit: &'a Hit,
+    counts: bool,
+}
+
+impl Serialize for HitState<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let hit = self.hit;
+        let mut fields = serializer.serialize_struct("Hit", 14)?;
+        fields.serialize_field("rule", &*hit.rule)?;
+        fields.serialize_field("version", &*hit.version)?;
+        fields.serialize_field("mode", hit.mode.name())?;
+        fields.serialize_field("counts", &self.counts)?;
+        fields.serialize_field("verdict", hit.verdict.name())?;
+        fields.serialize_field("step_up", hit.step_up.name())?;
+        fields.serialize_field("points", &hit.points)?;
+        fields.serialize_field("observed", &hit.observed)?;
+        fields.serialize_field("threshold", &hit.threshold)?;
+        fields.serialize_field("window", &*hit.window)?;
+        fields.serialize_field("actions", &hit.actions)?;
+        fields.serialize_field("browser_facts", &hit.browser_facts)?;
+        fields.serialize_field("first_at", &clock::rfc3339(hit.first_at))?;
+        fields.serialize_field("until", &clock::rfc3339(hit.until))?;
+        fields.end()
+    }
+}
+
+/// Returns the state of an entity at `now`.
+pub(crate) fn entity_state(
+    (hits, overrides, snoozes, links): (&HitBook, &Overrides, &Snoozes, &Links),
+    (kind, id): (EntityKind, &str),
+    now: i64,
+) -> EntityState {
+    let hits: Vec<(Arc<Hit>, bool)> = hits
+        .open(kind, id, now)
+        .iter()
+        .map(|hit| (Arc::clone(hit), hit.mode == Mode::Live && !snoozes.silence(hit, now)))
+        .collect();
+    EntityState {
+        score: points_to_score(hits.iter().filter(|(_, counts)| *counts).map(|(hit, _)| hit.points)),
+        hits,
+        overridden_by: overrides.find(kind, id, now),
+        links: linked(links, kind, id),
+    }
+}
+
+/// Returns the entities one hop away from an entity.
+pub(crate) fn linked(links: &Links, kind: EntityKind, id: &str) -> Vec<(EntityKind, Arc<str>)> {
+    match kind {
+        EntityKind::Guest => links.account_of(id).map(|account| (EntityKind::Account, account)).into_iter().collect(),
+        EntityKind::Account => {
+            links.guests_of(id).iter().map(|(_, guest)| (EntityKind::Guest, Arc::clone(guest))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

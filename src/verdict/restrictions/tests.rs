@@ -1,0 +1,102 @@
+//! Tests of the restrictions and of entities' states.
+
+use super::super::fixtures::{HOUR, MemoryStore, NOW, decree, hit};
+use super::super::snoozes::Snooze;
+use super::*;
+
+fn overrides(put: &[Override]) -> Overrides {
+    let overrides = Overrides::load(Arc::new(MemoryStore::default()), NOW).unwrap();
+    for new in put {
+        overrides.put(new.clone(), NOW).unwrap();
+    }
+    overrides
+}
+
+fn book(hits: Vec<Hit>) -> HitBook {
+    let book = HitBook::new();
+    for hit in hits {
+        book.put(Arc::new(hit));
+    }
+    book
+}
+
+#[test]
+fn lists_what_is_restrained_and_nothing_else() {
+    let hits = book(vec![
+        hit("throttles", EntityKind::Device, "d1"),
+        Hit { verdict: Restraint::Block, ..hit("blocks", EntityKind::Device, "d2") },
+        Hit { verdict: Restraint::Block, ..hit("address", EntityKind::Ip, "i") },
+        Hit { verdict: Restraint::Block, browser_facts: true, ..hit("browser", EntityKind::Device, "d3") },
+        Hit { verdict: Restraint::None, ..hit("points", EntityKind::Device, "d4") },
+        Hit { mode: Mode::Shadow, ..hit("shadow", EntityKind::Device, "d5") },
+        Hit { until: NOW, ..hit("over", EntityKind::Device, "d6") },
+        hit("forgiven", EntityKind::Device, "d7"),
+        hit("snoozed", EntityKind::Device, "d8"),
+    ]);
+    let overrides = overrides(&[
+        decree(EntityKind::Device, "d7", Verdict::Allow),
+        decree(EntityKind::Account, "a", Verdict::Block),
+    ]);
+    let snoozes = Snoozes::new(vec![Snooze { rule: "snoozed".into(), entity: None, until: NOW + HOUR }]);
+    let restricted: Vec<(String, String, &str)> = restrictions(&hits, &overrides, &snoozes, NOW)
+        .iter()
+        .map(|restriction| (restriction.rule.to_string(), restriction.entity.to_string(), restriction.verdict.name()))
+        .collect();
+    let named = |rule: &str, entity: &str, verdict| (rule.to_owned(), entity.to_owned(), verdict);
+    assert_eq!(
+        restricted,
+        [
+            named("override", "a", "block"),
+            named("address", "i", "throttle"),
+            named("blocks", "d2", "block"),
+            named("browser", "d3", "throttle"),
+            named("throttles", "d1", "throttle"),
+        ]
+    );
+}
+
+#[test]
+fn a_restriction_is_written_with_its_times() {
+    let hits = book(vec![hit("throttles", EntityKind::Device, "d1")]);
+    let all = restrictions(&hits, &overrides(&[]), &Snoozes::default(), NOW);
+    assert_eq!(all[0].key(), ("throttles", EntityKind::Device, "d1"));
+    assert_eq!(
+        serde_json::to_value(&all).unwrap(),
+        serde_json::json!([{"entity_kind": "device", "entity": "d1", "verdict": "throttle", "rule": "throttles",
+            "version": "v1", "actions": [], "since": "2026-11-22T09:00:00.000Z", "until": "2026-11-22T16:00:00.000Z"}])
+    );
+}
+
+#[test]
+fn an_entity_is_shown_with_each_contribution_to_its_score() {
+    let hits = book(vec![
+        Hit { points: 40, ..hit("a", EntityKind::Account, "acct") },
+        Hit { points: 40, ..hit("b", EntityKind::Account, "acct") },
+        Hit { points: 40, mode: Mode::Shadow, ..hit("c", EntityKind::Account, "acct") },
+        Hit { points: 90, ..hit("d", EntityKind::Account, "acct") },
+    ]);
+    let links = Links::default();
+    links.bind("g", "acct", (1, 0));
+    let overrides = overrides(&[decree(EntityKind::Account, "acct", Verdict::Throttle)]);
+    let entity: Arc<str> = "acct".into();
+    let snoozed = |entity| Snoozes::new(vec![Snooze { rule: "d".into(), entity, until: NOW + 1 }]);
+    let snoozes = snoozed(Some((EntityKind::Account, entity)));
+    let state = entity_state((&hits, &overrides, &snoozes, &links), (EntityKind::Account, "acct"), NOW);
+    assert_eq!(state.score, 64);
+    let shown = serde_json::to_value(&state).unwrap();
+    let counting: Vec<(&str, bool)> = shown["hits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hit| (hit["rule"].as_str().unwrap(), hit["counts"].as_bool().unwrap()))
+        .collect();
+    assert_eq!(counting, [("a", true), ("b", true), ("c", false), ("d", false)]);
+    assert_eq!(shown["override"]["verdict"], "throttle");
+    assert_eq!(shown["links"], serde_json::json!([{"entity_kind": "guest", "entity": "g"}]));
+    let elsewhere = snoozed(Some((EntityKind::Account, "other".into())));
+    let state = entity_state((&hits, &overrides, &elsewhere, &links), (EntityKind::Account, "acct"), NOW);
+    assert_eq!(state.score, 96, "another's snooze");
+    let state = entity_state((&hits, &overrides, &snoozes, &links), (EntityKind::Account, "acct"), NOW + 1);
+    assert_eq!(state.score, 96, "the snooze is over");
+    assert_eq!(linked(&links, EntityKind::Guest, "g"), [(EntityKind::Account, "acct".into())]);
+}
