@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ingest::{Committed, Ingest, Kind, Observer, Rows, Source, TableSchema, Trust};
-use queries::hits::{RESTORE_SQL, read_restored_hits};
+use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
 use queries::rules::{LiveLimits, LiveStatus};
 use queries::{Engine, HitBook, LiveRules, Mode, Params, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
@@ -27,6 +27,10 @@ use crate::verdict::{Freshness, Links};
 const SCHEDULE_LOOK: Duration = Duration::from_millis(500);
 /// How often the rule files are looked at for changes.
 const FILES_LOOK: Duration = Duration::from_secs(2);
+/// An import is taken to have ended when nothing of it came for so long.
+const IMPORT_END: Duration = Duration::from_secs(2);
+/// How far scheduled rules stay behind the clock, so that no event in flight is missed.
+const SCHEDULE_LAG_US: i64 = 1_000_000;
 const REBUILD_RETRY: Duration = Duration::from_secs(1);
 
 /// One rule with its mode, as `/v1/rules` shows it.
@@ -72,6 +76,8 @@ pub(crate) struct Rulebook {
     is_warm: AtomicBool,
     /// The newest record that counts, microseconds; 0 before the first.
     observed_at: AtomicI64,
+    /// When something was last imported that the rules have not read yet; 0 for nothing.
+    imported_at: AtomicI64,
 }
 
 impl Rulebook {
@@ -99,6 +105,7 @@ impl Rulebook {
             links,
             is_warm: AtomicBool::new(false),
             observed_at: AtomicI64::new(0),
+            imported_at: AtomicI64::new(0),
         });
         let loaded = rulebook.files().load(&rulebook.compiler);
         rulebook.put_in_force(loaded.rules, loaded.problems, now)?;
@@ -211,6 +218,20 @@ impl Rulebook {
         }
     }
 
+    /// Takes note that events were imported past the log: once no more come, the live rules read their history again.
+    pub(crate) fn history_changed(&self) {
+        self.imported_at.store(clock::now(), Ordering::Release);
+    }
+
+    fn look_at_imports(&self) {
+        let imported_at = self.imported_at.load(Ordering::Acquire);
+        let ended = imported_at > 0 && clock::now() - imported_at >= IMPORT_END.as_micros() as i64;
+        // A newer import in between keeps its mark, and is read in its turn.
+        if ended && self.imported_at.compare_exchange(imported_at, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            self.reload_history();
+        }
+    }
+
     /// Makes every live rule read its history again: events were imported past the log.
     pub(crate) fn reload_history(&self) {
         self.is_warm.store(false, Ordering::Release);
@@ -222,11 +243,14 @@ impl Rulebook {
         self.restore(&ingest).await;
         let mut files_looked = tokio::time::Instant::now();
         loop {
+            self.look_at_imports();
             if !self.is_warm() {
                 self.warm_up(&ingest).await;
             }
+            // A moment behind the clock, and taken before the cut: what was received by then is in it.
+            let as_of = clock::now() - SCHEDULE_LAG_US;
             let tables = tables(&ingest);
-            let transitions = self.scheduled.run_due(&self.engine, &tables, clock::now()).await;
+            let transitions = self.scheduled.run_due(&self.engine, &tables, as_of).await;
             self.record(&ingest, &transitions);
             drop(tables);
             if files_looked.elapsed() >= FILES_LOOK {
@@ -253,7 +277,9 @@ impl Rulebook {
                      where op in ('bind', 'unbind') and trust = 'server' order by received_at, seq";
         match self.collect(ingest, links).await {
             Ok(batches) => batches.iter().for_each(|batch| self.links.observe(batch)),
-            Err(error) => error!(error, "binds could not be read back; linked accounts are unknown until their next bind"),
+            Err(error) => {
+                error!(error, "binds could not be read back; linked accounts are unknown until their next bind")
+            }
         }
         let hits = match self.collect(ingest, RESTORE_SQL).await {
             Ok(batches) => read_restored_hits(&batches),
@@ -263,14 +289,17 @@ impl Rulebook {
             Ok(hits) => {
                 let now = clock::now();
                 let others = self.live.adopt(hits, now);
-                self.scheduled.adopt(others, now);
+                // Hits of rules that are gone end here, and the table says so.
+                let orphans = self.scheduled.adopt(others, now);
+                self.record(ingest, &close_orphans(orphans, now));
             }
             Err(error) => error!(error, "open hits could not be read back"),
         }
     }
 
     async fn collect(&self, ingest: &Ingest, sql: &str) -> Result<Vec<arrow::array::RecordBatch>, String> {
-        let answer = self.engine.ask(sql, &Params::default(), tables(ingest)).await.map_err(|error| error.to_string())?;
+        let answer =
+            self.engine.ask(sql, &Params::default(), tables(ingest)).await.map_err(|error| error.to_string())?;
         answer.collect().await.map_err(|error| error.to_string())
     }
 

@@ -88,35 +88,4 @@ fn hex(digest: &[u8; 32]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_a_file_after_its_content_and_finds_it_again() {
-        for name in asset_names() {
-            let url = asset_url(&name);
-            let path = url.strip_prefix(PREFIX).unwrap();
-            assert_ne!(path, name, "{name} has a hash in its URL");
-            let found = asset(path).unwrap_or_else(|| panic!("{path} is served"));
-            assert!(found.immutable && !found.bytes.is_empty());
-            assert_eq!(found.cache_control(), "public, max-age=31536000, immutable");
-        }
-    }
-
-    #[test]
-    fn serves_a_plain_or_outdated_name_without_caching_it_for_ever() {
-        for path in ["css/weir.css", "css/weir.0123456789abcdef.css"] {
-            let found = asset(path).unwrap();
-            assert!(!found.immutable, "{path}");
-            assert_eq!((found.content_type, found.cache_control()), ("text/css; charset=utf-8", "no-cache"));
-        }
-    }
-
-    #[test]
-    fn finds_nothing_outside_the_folder() {
-        for path in ["", "css", "css/none.css", "../Cargo.toml", "css/../../Cargo.toml", "/etc/hosts", "js/x.exe"] {
-            assert!(asset(path).is_none(), "{path}");
-        }
-        assert_eq!(asset_url("css/none.css"), "/static/css/none.css");
-    }
-}
+mod tests;

@@ -63,7 +63,11 @@ impl BarChart {
             times: times.map(|minute| moment::hour_minute(&minute.start)).collect(),
             scale: (0..=LINES).rev().map(|line| figure::count(&(top / LINES * line))).collect(),
             lines: (0..LINES).map(|line| unit(HEIGHT / LINES as f64 * line as f64)).collect(),
-            bars: minutes.into_iter().enumerate().map(|(index, minute)| bar(index, minute, top, index == last)).collect(),
+            bars: minutes
+                .into_iter()
+                .enumerate()
+                .map(|(index, minute)| bar(index, minute, top, index == last))
+                .collect(),
         }
     }
 
@@ -159,7 +163,8 @@ mod tests {
         for most in [0, 1, 3, 5, 1_000, 1_001, u64::MAX] {
             let chart = BarChart::new(&[minute(0, most, most / 2), minute(1, most.min(1), 0)], NOW);
             for bar in &chart.bars {
-                let [y, sound, errors] = [&bar.sound.0, &bar.sound.1, &bar.errors.1].map(|text| text.parse::<f64>().unwrap());
+                let [y, sound, errors] =
+                    [&bar.sound.0, &bar.sound.1, &bar.errors.1].map(|text| text.parse::<f64>().unwrap());
                 assert!(y >= 0.0 && sound >= 0.0 && errors >= 0.0, "{bar:?}");
                 assert!((y + sound + errors - HEIGHT).abs() < 0.2, "{bar:?}");
             }

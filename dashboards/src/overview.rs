@@ -7,6 +7,9 @@ use crate::chart::{self, BarChart};
 use crate::figure;
 use crate::{Frame, PageError, Panel, Readiness, StateStrip};
 
+/// The least length of a bar that is not nothing, in a drawing 100 wide.
+const LENGTH_MIN: f64 = 1.0;
+
 /// The overview at one instant. Shape: `overview.html` renders it whole, its block `live` is the fragment.
 #[derive(Debug, Clone, Template)]
 #[template(path = "overview.html", blocks = ["live"])]
@@ -110,9 +113,14 @@ impl VerdictCounts {
             name,
             count,
             share: figure::share(&count, &total),
-            length: format!("{:.1}", if total == 0 { 0.0 } else { count as f64 * 100.0 / total as f64 }),
+            length: format!("{:.1}", length(count, total)),
         })
     }
+}
+
+/// Measures a bar in a drawing 100 wide: in proportion, but what is there is wide enough to be seen.
+fn length(count: u64, total: u64) -> f64 {
+    if count == 0 { 0.0 } else { (count as f64 * 100.0 / total as f64).max(LENGTH_MIN) }
 }
 
 impl OverviewPage {

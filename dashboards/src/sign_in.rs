@@ -79,7 +79,9 @@ mod tests {
         for next in ["/", "/sql?q=select%201", "/e/device/dev_3#links"] {
             assert_eq!(local_path(next), next);
         }
-        for next in ["", "//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/a\nb", "\t//x"] {
+        for next in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example/", "javascript:alert(1)", "/a\nb", "\t//x"]
+        {
             assert_eq!(local_path(next), "/", "{next:?}");
         }
     }

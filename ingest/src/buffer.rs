@@ -70,9 +70,10 @@ impl Cut {
     /// Returns the unflushed rows, and the bytes they hold in memory.
     #[must_use]
     pub fn unflushed(&self) -> (u64, u64) {
-        self.tables.iter().flat_map(|table| table.chunks.iter()).fold((0, 0), |(rows, bytes), chunk| {
-            (rows + chunk.batch.num_rows() as u64, bytes + chunk.bytes as u64)
-        })
+        self.tables
+            .iter()
+            .flat_map(|table| table.chunks.iter())
+            .fold((0, 0), |(rows, bytes), chunk| (rows + chunk.batch.num_rows() as u64, bytes + chunk.bytes as u64))
     }
 }
 
@@ -85,10 +86,8 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(end_seq: i64) -> Self {
-        let tables = Kind::ALL
-            .into_iter()
-            .map(|kind| TableCut { kind, chunks: Arc::new([]), files: Arc::default() })
-            .collect();
+        let tables =
+            Kind::ALL.into_iter().map(|kind| TableCut { kind, chunks: Arc::new([]), files: Arc::default() }).collect();
         Self { cut: ArcSwap::from_pointee(Cut { tables, end_seq, received_at: 0 }), changing: Mutex::new(()) }
     }
 

@@ -199,7 +199,9 @@ pub(crate) fn widen(kind: Kind, batch: &RecordBatch) -> Result<RecordBatch, Arro
 pub(crate) fn join(kind: Kind, batches: &[&RecordBatch]) -> Result<RecordBatch, ArrowError> {
     let stored = TableSchema::of(kind).stored();
     let places: Vec<usize> = (0..stored.fields().len())
-        .filter(|place| batches.iter().any(|batch| batch.schema_ref().column_with_name(stored.field(*place).name()).is_some()))
+        .filter(|place| {
+            batches.iter().any(|batch| batch.schema_ref().column_with_name(stored.field(*place).name()).is_some())
+        })
         .collect();
     let schema: SchemaRef = Arc::new(stored.project(&places)?);
     let aligned = batches.iter().map(|batch| align(&schema, batch)).collect::<Result<Vec<_>, _>>()?;

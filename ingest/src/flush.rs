@@ -75,7 +75,8 @@ impl Flusher {
     fn let_go(&self, epoch: &Epoch, waiting: &mpsc::UnboundedReceiver<Epoch>) {
         self.gauges.unflushed_bytes.fetch_sub(epoch.bytes, Ordering::Relaxed);
         // The next epoch's first row is at least as young as this one's last; 0 once nothing waits.
-        let oldest = if waiting.is_empty() && self.board.load().unflushed().0 == 0 { 0 } else { epoch.last_received_at };
+        let oldest =
+            if waiting.is_empty() && self.board.load().unflushed().0 == 0 { 0 } else { epoch.last_received_at };
         self.gauges.oldest_unflushed_at.store(oldest, Ordering::Relaxed);
         self.settled.send_replace(epoch.end_seq);
         debug!(end_seq = epoch.end_seq, bytes = epoch.bytes, "settled an epoch");

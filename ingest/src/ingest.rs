@@ -26,7 +26,7 @@ use crate::lake::{Lake, SyncedStore, Table};
 use crate::outcome::Tally;
 use crate::recover::{Progress, Recovery as Replay, Resumed};
 use crate::row::Rows;
-use crate::writer::{Epoch, Gauges, Job, Observer, Open, Request, SealLimits, Writer};
+use crate::writer::{Epoch, Gauges, Job, Observer, Open, Reply, Request, SealLimits, Writer};
 
 const QUEUE_JOBS: usize = 8 * 1024;
 const QUEUE_BYTES_MAX: u64 = 128 << 20;
@@ -258,7 +258,7 @@ impl Ingest {
     pub async fn append(&self, key: &Arc<str>, judged: Judged) -> Result<Receipt, IngestError> {
         let Judged { rows, received, rejects } = judged;
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Request { rows, reply: Some(reply) })?;
+        self.enqueue(rows, Some(reply))?;
         let written = answer.await.map_err(|_| IngestError::NotReady("the log has stopped".into()))??;
         for (outcome, events) in [
             ("stored", u64::from(written.stored)),
@@ -288,10 +288,10 @@ impl Ingest {
         if rows.is_empty() {
             return Ok(());
         }
-        self.enqueue(Request { rows, reply: None })
+        self.enqueue(rows, None)
     }
 
-    fn enqueue(&self, request: Request) -> Result<(), IngestError> {
+    fn enqueue(&self, rows: Rows, reply: Option<Reply>) -> Result<(), IngestError> {
         let phase = self.phase.load();
         let jobs = match &**phase {
             Phase::Ready(jobs) => jobs,
@@ -300,10 +300,10 @@ impl Ingest {
             Phase::Failed(why) => return Err(IngestError::NotReady(why.clone())),
         };
         self.check_load()?;
-        let bytes = request.rows.bytes() as u64;
-        self.gauges.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
-        jobs.try_send(Job::Append(request)).map_err(|error| {
-            self.gauges.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let queued_bytes = rows.bytes() as u64;
+        self.gauges.queued_bytes.fetch_add(queued_bytes, Ordering::Relaxed);
+        jobs.try_send(Job::Append(Request { rows, reply, queued_bytes })).map_err(|error| {
+            self.gauges.queued_bytes.fetch_sub(queued_bytes, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => overloaded(250, "the log's queue is full"),
                 TrySendError::Disconnected(_) => IngestError::NotReady("the log has stopped".into()),
@@ -327,7 +327,7 @@ impl Ingest {
     }
 
     /// Commits rows of a trusted import straight to their tables; each row's `received_at` is its `ts`. Returns after the
-    /// commits are synced: the number of rows stored, and of those that an earlier run of the same import had stored.
+    /// commits are synced: the number of events stored, and of those that an earlier run of the same import had stored.
     ///
     /// # Errors
     /// `NotReady`, or what the tables say. Repeat the import; what was committed is not committed again.
@@ -338,7 +338,7 @@ impl Ingest {
         let batches = crate::import::batches(&judged.rows, origin.offset)?;
         let (mut stored, mut before) = (0, 0);
         for (kind, batch) in batches {
-            let rows = batch.num_rows() as u64;
+            let rows = if kind == Kind::Rejects { 0 } else { batch.num_rows() as u64 };
             let table = &self.tables[usize::from(kind.number())];
             if table.import(batch, format!("import-{}", origin.id), origin.offset).await? {
                 stored += rows;

@@ -51,7 +51,8 @@ impl Recovery<'_> {
     /// Replays every segment. On return all their rows are visible, their ids known, and their epochs with the flusher.
     pub(crate) async fn run(mut self, mut resumed: Resumed) -> Result<Resumed, IngestError> {
         let segments = segment::list(self.wal_dir)?;
-        let sizes = segments.iter().map(|path| Ok(std::fs::metadata(path)?.len())).collect::<std::io::Result<Vec<_>>>()?;
+        let sizes =
+            segments.iter().map(|path| Ok(std::fs::metadata(path)?.len())).collect::<std::io::Result<Vec<_>>>()?;
         self.progress.bytes_total.store(sizes.iter().sum(), Ordering::Relaxed);
         for (path, bytes) in segments.iter().zip(sizes) {
             self.wait_for_room().await;

@@ -117,7 +117,9 @@ impl Rows {
     /// Iterates over the cells of one row as (column place, value).
     pub fn cells(&self, head: &Head) -> impl Iterator<Item = (usize, Value<'_>)> {
         let first = head.first_cell as usize;
-        self.cells[first..first + head.cells as usize].iter().map(|cell| (usize::from(cell.column), self.value(cell.value)))
+        self.cells[first..first + head.cells as usize]
+            .iter()
+            .map(|cell| (usize::from(cell.column), self.value(cell.value)))
     }
 
     /// Returns one cell of a row by the column's name, null as `None`.

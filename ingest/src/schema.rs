@@ -230,8 +230,7 @@ pub struct TableSchema {
     queried: SchemaRef,
 }
 
-static SCHEMAS: LazyLock<Vec<TableSchema>> =
-    LazyLock::new(|| Kind::ALL.into_iter().map(TableSchema::build).collect());
+static SCHEMAS: LazyLock<Vec<TableSchema>> = LazyLock::new(|| Kind::ALL.into_iter().map(TableSchema::build).collect());
 
 impl TableSchema {
     /// Returns the schema of this kind's table.

@@ -77,12 +77,12 @@ impl Ingest {
                 let times = crate::columns::received_at(&chunk.batch).ok()?.values();
                 Some((*times.first()?, *times.last()?))
             });
-            let (oldest, newest) = spans
-                .map(|span| (span.min, span.max))
-                .chain(buffered)
-                .fold((None, None), |(oldest, newest): (Option<i64>, Option<i64>), (first, last)| {
+            let (oldest, newest) = spans.map(|span| (span.min, span.max)).chain(buffered).fold(
+                (None, None),
+                |(oldest, newest): (Option<i64>, Option<i64>), (first, last)| {
                     (Some(oldest.map_or(first, |oldest| oldest.min(first))), newest.max(Some(last)))
-                });
+                },
+            );
             let status = TableStatus {
                 rows: files.iter().map(|file| file.rows).sum::<u64>() + unflushed_rows,
                 files: files.len() as u64,

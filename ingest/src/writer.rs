@@ -61,12 +61,14 @@ pub(crate) struct Written {
     pub(crate) end_seq: i64,
 }
 
-type Reply = oneshot::Sender<Result<Written, IngestError>>;
+pub(crate) type Reply = oneshot::Sender<Result<Written, IngestError>>;
 
 /// Rows that want to be in the log; nobody waits for Weir's own.
 pub(crate) struct Request {
     pub(crate) rows: Rows,
     pub(crate) reply: Option<Reply>,
+    /// What the request added to the gauge of queued bytes; nothing for rows that never were in the queue.
+    pub(crate) queued_bytes: u64,
 }
 
 pub(crate) enum Job {
@@ -134,6 +136,9 @@ pub(crate) struct Open {
     bytes: u64,
 }
 
+/// One batch under construction per kind that occurs.
+type Builders = Vec<(Kind, BatchBuilder)>;
+
 struct Waiting {
     reply: Option<Reply>,
     stored: u32,
@@ -153,7 +158,7 @@ impl Writer {
             }
             let mut group = Vec::new();
             if !own.is_empty() {
-                group.push(Request { rows: std::mem::take(&mut own), reply: None });
+                group.push(Request { rows: std::mem::take(&mut own), reply: None, queued_bytes: 0 });
             }
             let stop = gather(jobs, &mut group);
             if !group.is_empty() {
@@ -175,11 +180,11 @@ impl Writer {
 
     /// Commits one group and answers its senders. Returns rows that must go into the log next.
     fn commit(&mut self, group: Vec<Request>) -> Rows {
-        let queued: usize = group.iter().map(|request| request.rows.bytes()).sum();
+        let queued: u64 = group.iter().map(|request| request.queued_bytes).sum();
         let mut admitted = Vec::new();
         let (outcome, waiting) = self.build(group, &mut admitted);
         let outcome = outcome.and_then(|batches| self.make_durable(batches));
-        self.gauges.queued_bytes.fetch_sub(queued as u64, Ordering::Relaxed);
+        self.gauges.queued_bytes.fetch_sub(queued, Ordering::Relaxed);
         match outcome {
             Ok(record) => {
                 let own = self.make_visible(record);
@@ -209,11 +214,11 @@ impl Writer {
         &mut self,
         group: Vec<Request>,
         admitted: &mut Vec<Fingerprint>,
-    ) -> (Result<Vec<(Kind, BatchBuilder)>, IngestError>, Vec<Waiting>) {
+    ) -> (Result<Builders, IngestError>, Vec<Waiting>) {
         let mut builders: [Option<BatchBuilder>; Kind::ALL.len()] = Default::default();
         let mut waiting = Vec::with_capacity(group.len());
         let mut failed = None;
-        for Request { rows, reply } in group {
+        for Request { rows, reply, .. } in group {
             let (mut stored, mut duplicate) = (0, 0);
             for head in rows.heads() {
                 if let Some(id) = head.fingerprint {
@@ -240,7 +245,7 @@ impl Writer {
     }
 
     /// Writes the record. Returns after fsync; `None` when there was nothing to write.
-    fn make_durable(&mut self, builders: Vec<(Kind, BatchBuilder)>) -> Result<Option<Record>, IngestError> {
+    fn make_durable(&mut self, builders: Builders) -> Result<Option<Record>, IngestError> {
         if builders.is_empty() {
             return Ok(None);
         }

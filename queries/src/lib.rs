@@ -3,6 +3,9 @@
 //! The way of a question: a text, its parameters and its tables go to [`Engine::ask`] (`engine/`), whose [`Answer`] is
 //! written in one of the [`forms`]. Stored queries come from the [`catalogue`]: built-in files and the user's own.
 //!
+//! The way of a rule: its file is compiled once ([`rules`]); batches of events go to [`LiveRules::observe`], the clock to
+//! [`ScheduledRules::run_due`]; what they find goes into the [`HitBook`] ([`hits`]), and [`score`] adds it up.
+//!
 //! Tables arrive as `TableProvider`s: this crate reads no lake and knows no event's wire shape.
 
 pub mod catalogue;

@@ -43,14 +43,13 @@ impl Traffic for Batches {
         let template = &self.templates[(connection * 7 + number as usize) % TEMPLATES];
         request.clear();
         request.extend_from_slice(&template.request);
-        let mut id = self.next_id.fetch_add(self.batch as u64, Ordering::Relaxed);
-        for at in &template.ids {
+        let first = self.next_id.fetch_add(self.batch as u64, Ordering::Relaxed);
+        for (id, at) in (first..).zip(&template.ids) {
             let mut rest = id;
             for digit in request[*at..*at + ID_DIGITS].iter_mut().rev() {
                 *digit = b'0' + (rest % 10) as u8;
                 rest /= 10;
             }
-            id += 1;
         }
     }
 
@@ -71,7 +70,7 @@ fn template(batch: usize, seed: usize) -> Template {
         let event = serde_json::json!({
             "id": marker, "kind": "usage", "name": name,
             "ts": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-            "status": if number % 17 == 0 { "error" } else { "ok" }, "duration_ms": number % 4_000,
+            "status": if number.is_multiple_of(17) { "error" } else { "ok" }, "duration_ms": number % 4_000,
             "route": format!("/api/v2/boards/{}", number % 40), "model": model,
             "quantity": 1, "account_id": format!("acct_{:06}", number % 90_001),
             "guest_id": format!("gst_{:06}", number % 70_001), "device_id": format!("dev_{:06}", number % 80_021),

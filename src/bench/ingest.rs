@@ -55,8 +55,17 @@ pub(crate) async fn run(args: &IngestArgs, scratch: &Scratch) -> anyhow::Result<
     let data = scratch.path().join("data");
     let server = Server::weir(&data, &[]).await?;
     let batches = Arc::new(Batches::new(args.batch));
-    let sustained = measure(&server, &batches, args.batch, closed(args.connections, Duration::from_secs(args.seconds))).await?;
+    let sustained =
+        measure(&server, &batches, args.batch, closed(args.connections, Duration::from_secs(args.seconds))).await?;
     check(&server, &batches).await?;
+    report.note(format!("the sustained run was told {} times to wait (503)", sustained.load.overloaded));
+    for line in server.get("/metrics").await?.lines() {
+        let timed =
+            ["weir_flush_seconds", "weir_log_commit_seconds", "weir_log_commit_rows", "weir_table_commit_seconds"];
+        if timed.iter().any(|name| line.starts_with(name)) && (line.contains("_sum") || line.contains("_count")) {
+            report.note(format!("server side: {line}"));
+        }
+    }
     bare.push(yardstick(scratch, args.batch, closed(args.connections, round)).await?);
     let rates: Vec<f64> = bare.iter().map(Run::events_per_second).collect();
     let costs: Vec<f64> = bare.iter().map(Run::cpu_us_per_event).collect();
@@ -94,7 +103,10 @@ pub(crate) async fn run(args: &IngestArgs, scratch: &Scratch) -> anyhow::Result<
     report.add("single events, 256 connections", "events/s", &[singles.events_per_second()], Some(&yardsticks));
     report.add("  server CPU an event", "us", &[singles.cpu_us_per_event()], Some(&[bare.cpu_us_per_event()]));
     report.add("  acknowledge p99", "ms", &[singles.load.quantile_ms(0.99)], Some(&[bare.load.quantile_ms(0.99)]));
-    report.note(format!("an event is {} bytes of JSON; every acknowledged id was found stored, once", batches.event_bytes()));
+    report.note(format!(
+        "an event is {} bytes of JSON; every acknowledged id was found stored, once",
+        batches.event_bytes()
+    ));
     Ok(report)
 }
 
@@ -123,8 +135,12 @@ async fn check(server: &Server, batches: &Batches) -> anyhow::Result<()> {
     let n = i128::from(batches.prepared());
     let squares: i128 = (0..n).map(|id| id * id % 1_000_003).sum();
     let expected = [n, n * (n - 1) / 2, squares, n - 1];
-    let found: Vec<i128> =
-        rows[0].iter().map(|value| value.as_i64().map_or_else(|| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(-1), i128::from)).collect();
+    let found: Vec<i128> = rows[0]
+        .iter()
+        .map(|value| {
+            value.as_i64().map_or_else(|| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(-1), i128::from)
+        })
+        .collect();
     if found != expected {
         bail!("stored ids are not the acknowledged ones: found {found:?}, expected {expected:?}");
     }

@@ -17,8 +17,10 @@ use clap::{Args, Subcommand};
 
 /// Measures this machine: prints a table, and JSON with `--json`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  weir bench ingest --seconds 60\n  weir bench verdict --entities 1000000 --json verdict.json\n  \
-    weir bench query --events 1000000\n\nRun it with a release build on an otherwise idle machine.")]
+#[command(
+    after_help = "Examples:\n  weir bench ingest --seconds 60\n  weir bench verdict --entities 1000000 --json verdict.json\n  \
+    weir bench query --events 1000000\n\nRun it with a release build on an otherwise idle machine."
+)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     workload: Workload,

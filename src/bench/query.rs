@@ -13,12 +13,18 @@ use super::server::{Scratch, Server};
 
 /// Each question in words that both engines understand.
 const QUESTIONS: &[(&str, &str)] = &[
-    ("counts a minute", "select date_trunc('minute', received_at) as bucket, count(*) as n from usage group by 1 order by 1 limit 2000"),
+    (
+        "counts a minute",
+        "select date_trunc('minute', received_at) as bucket, count(*) as n from usage group by 1 order by 1 limit 2000",
+    ),
     (
         "error rate by route",
         "select route, count(*) as n, sum(case when status = 'error' then 1 else 0 end) as errors from usage group by route order by route",
     ),
-    ("people", "select count(*) as n from (select account_id from usage where account_id is not null group by account_id) as people"),
+    (
+        "people",
+        "select count(*) as n from (select account_id from usage where account_id is not null group by account_id) as people",
+    ),
     (
         "top accounts by quantity",
         "select account_id, sum(quantity) as n from usage where account_id is not null group by account_id order by n desc, account_id limit 20",

@@ -52,7 +52,11 @@ impl Report {
     /// Returns the table that people read.
     pub(crate) fn table(&self) -> String {
         let mut text = format!("{}\n", self.workload);
-        let _ = writeln!(text, "  {:<46} {:>12} {:>25} {:>12} {:>7}", "figure", "median", "min - max", "yardstick", "ratio");
+        let _ = writeln!(
+            text,
+            "  {:<46} {:>12} {:>25} {:>12} {:>7}",
+            "figure", "median", "min - max", "yardstick", "ratio"
+        );
         for figure in &self.figures {
             let range = format!("{} - {}", number(figure.min), number(figure.max));
             let yardstick = figure.yardstick.map_or_else(String::new, number);

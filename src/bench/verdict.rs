@@ -124,9 +124,8 @@ async fn costed(server: &Server, asking: &Arc<Asking>, pace: Pace) -> anyhow::Re
 }
 
 fn add(report: &mut Report, name: &str, ours: &[Costed], theirs: &[Costed]) {
-    let figures = |of: fn(&Costed) -> f64| {
-        (ours.iter().map(of).collect::<Vec<_>>(), theirs.iter().map(of).collect::<Vec<_>>())
-    };
+    let figures =
+        |of: fn(&Costed) -> f64| (ours.iter().map(of).collect::<Vec<_>>(), theirs.iter().map(of).collect::<Vec<_>>());
     let mut add = |name: &str, unit, of: fn(&Costed) -> f64| {
         let (ours, theirs) = figures(of);
         report.add(name, unit, &ours, Some(&theirs));

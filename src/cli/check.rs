@@ -7,7 +7,7 @@ use queries::{Catalogue, Engine, EngineConfig, Params, Tables};
 use std::sync::Arc;
 
 use super::serve::{ServeArgs, config_of};
-use super::{misuse, rules};
+use super::{misuse, print_line, rules};
 use crate::{clock, config, serve};
 
 #[derive(Args, Clone, Debug)]
@@ -24,16 +24,16 @@ pub(super) struct CheckArgs {
 /// Checks everything and prints what it checked. Returns false when a query or rule is wrong.
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     if args.print_config {
-        print!("{}", config::SAMPLE);
+        super::print(config::SAMPLE)?;
         return Ok(true);
     }
     let config = config_of(&args.serve)?;
-    println!("configuration   ok");
+    print_line("configuration   ok")?;
     serve::policy(&config).map_err(|error| misuse(format!("{error:#}")))?;
-    println!("policy          ok");
+    print_line("policy          ok")?;
     let loaded = rules::load(&config)?;
     for rule in &loaded.rules {
-        println!("rule            ok  {}", rule.name);
+        print_line(format_args!("rule            ok  {}", rule.name))?;
     }
     let mut wrong = loaded.problems.len();
     loaded.problems.iter().for_each(|problem| eprintln!("rule            bad {problem}"));
@@ -52,7 +52,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
             Err(error) => Err(error),
         };
         match planned {
-            Ok(()) => println!("query           ok  {}", query.name),
+            Ok(()) => print_line(format_args!("query           ok  {}", query.name))?,
             Err(error) => {
                 wrong += 1;
                 eprintln!("query           bad {}: {error}", query.file);

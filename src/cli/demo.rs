@@ -86,7 +86,8 @@ async fn tell(url: &str, weir: &Arc<Weir>, quiet: bool, stop: Arc<AtomicBool>) -
     }
     let url = url.to_owned();
     let live = history.live();
-    tokio::task::spawn_blocking(move || demo::drive(live, &url, demo::Keys { ingest: KEY, verdict: KEY }, &stop)).await?
+    tokio::task::spawn_blocking(move || demo::drive(live, &url, demo::Keys { ingest: KEY, verdict: KEY }, &stop))
+        .await?
 }
 
 async fn import(weir: &Weir, body: String, offset: i64, now: i64) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::print_line;
 use super::remote::{Remote, RemoteArgs};
 use crate::clock;
 use crate::config::Config;
@@ -87,7 +88,7 @@ fn over_http(remote: &Remote, command: &KeysCommand) -> anyhow::Result<bool> {
     match command {
         KeysCommand::Create { .. } => {
             let made: Value = serde_json::from_slice(&remote.post("/v1/keys", "application/json", &wire(command))?)?;
-            println!("{}", made["key"].as_str().unwrap_or_default());
+            print_line(made["key"].as_str().unwrap_or_default())?;
             eprintln!("This key is shown once; keep it. Its id is {}.", made["id"].as_str().unwrap_or_default());
         }
         KeysCommand::List => {
@@ -96,7 +97,7 @@ fn over_http(remote: &Remote, command: &KeysCommand) -> anyhow::Result<bool> {
                 let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
                 let scopes: Vec<&str> =
                     key["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                println!("{:<28} {:<20} {}", text("id"), text("name"), scopes.join(","));
+                print_line(format_args!("{:<28} {:<20} {}", text("id"), text("name"), scopes.join(",")))?;
             }
         }
         KeysCommand::Revoke { id } => {
@@ -116,12 +117,12 @@ fn in_directory(args: &KeysArgs) -> anyhow::Result<bool> {
         KeysCommand::Create { .. } => {
             let new: CreateKey = serde_json::from_value(wire(&args.command))?;
             let (stored, text) = keyring.create(new.check(now).map_err(super::misuse)?, now)?;
-            println!("{text}");
+            print_line(text)?;
             eprintln!("This key is shown once; keep it. Its id is {}.", stored.id);
         }
         KeysCommand::List => {
             for key in keyring.list() {
-                println!("{:<28} {:<20} {}", key.id, key.name, key.scopes.names().join(","));
+                print_line(format_args!("{:<28} {:<20} {}", key.id, key.name, key.scopes.names().join(",")))?;
             }
         }
         KeysCommand::Revoke { id } => {

@@ -78,6 +78,17 @@ fn misuse(message: impl std::fmt::Display) -> anyhow::Error {
     Misuse(message.to_string()).into()
 }
 
+/// Writes to standard output. A reader that has seen enough (`| head`) makes this an error, and [`run`] a success.
+fn print(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    use std::io::Write;
+    Ok(write!(std::io::stdout().lock(), "{text}")?)
+}
+
+/// The same with an end of line.
+fn print_line(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    print(format_args!("{text}\n"))
+}
+
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -97,6 +108,7 @@ pub(crate) fn run() -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("weir: {error:#}");
             let is_misuse = error.downcast_ref::<Misuse>().is_some()
@@ -109,15 +121,9 @@ pub(crate) fn run() -> ExitCode {
 fn run_simulate(args: &simulate::SimulateArgs) -> anyhow::Result<bool> {
     let stdout = std::io::stdout();
     let mut out = std::io::BufWriter::with_capacity(1 << 20, stdout.lock());
-    let outcome = simulate::run(args, &mut out).and_then(|summary| {
-        std::io::Write::flush(&mut out)?;
-        Ok(summary.is_clean())
-    });
-    match outcome {
-        // `weir simulate | head` is no failure.
-        Err(error) if is_broken_pipe(&error) => Ok(true),
-        outcome => outcome,
-    }
+    let summary = simulate::run(args, &mut out)?;
+    std::io::Write::flush(&mut out)?;
+    Ok(summary.is_clean())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -133,6 +139,7 @@ fn start_log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("WEIR_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,weir=info,ingest=info,queries=info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

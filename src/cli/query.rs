@@ -6,6 +6,7 @@ use clap::Args;
 use queries::{Catalogue, Params};
 use serde_json::{Value, json};
 
+use super::print_line;
 use super::remote::{Remote, RemoteArgs};
 use super::sql::{ask_directory, parse_param};
 use super::table::OutputArgs;
@@ -14,8 +15,10 @@ use crate::config::Config;
 use crate::serve;
 
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  weir query list\n  weir query errors_over_time --param from=-24h --data ./weir-data\n  \
-    weir query top_errors --url http://127.0.0.1:8600 --key $KEY --format csv")]
+#[command(
+    after_help = "Examples:\n  weir query list\n  weir query errors_over_time --param from=-24h --data ./weir-data\n  \
+    weir query top_errors --url http://127.0.0.1:8600 --key $KEY --format csv"
+)]
 pub(super) struct QueryArgs {
     /// The query's name, or `list`
     name: String,
@@ -41,7 +44,7 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<bool> {
     let (catalogue, _) = Catalogue::load(Some(&serve::query_directory(&config)));
     if args.name == "list" {
         for query in catalogue.list() {
-            println!("{:<28} {:<12} {}", query.name, query.area, query.title);
+            print_line(format_args!("{:<28} {:<12} {}", query.name, query.area, query.title))?;
         }
         return Ok(true);
     }
@@ -66,7 +69,10 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<bool> {
             ask_directory(&config.server.data, &query.sql, &params, args.output.media_type())?
         }
         (None, None) => {
-            return Err(super::misuse(format!("there is no stored query named {:?}; see `weir query list`", args.name)));
+            return Err(super::misuse(format!(
+                "there is no stored query named {:?}; see `weir query list`",
+                args.name
+            )));
         }
     };
     args.output.write(&bytes)?;

@@ -32,10 +32,8 @@ impl Remote {
     pub(super) fn of(args: &RemoteArgs) -> anyhow::Result<Option<Self>> {
         let Some(url) = &args.url else { return Ok(None) };
         let key = args.key.clone().ok_or_else(|| super::misuse("a server needs a key: --key, or WEIR_KEY"))?;
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_TIMEOUT))
-            .build();
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_connect(Some(CONNECT_TIMEOUT)).build();
         Ok(Some(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), key }))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use queries::{Engine, RuleFiles, RuleReport, rules::LoadedRules};
 
+use super::print_line;
 use super::remote::{Remote, RemoteArgs};
 use crate::config::Config;
 use crate::{rulebook, serve};
@@ -52,7 +53,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<bool> {
                 for rule in answer["rules"].as_array().into_iter().flatten() {
                     let [name, mode, way, hits, title] =
                         ["name", "mode", "way", "open_hits", "title"].map(|name| text(rule, name));
-                    println!("{name:<24} {mode:<8} {way:<10} {hits:>6} open  {title}");
+                    print_line(format_args!("{name:<24} {mode:<8} {way:<10} {hits:>6} open  {title}"))?;
                 }
                 Ok(true)
             }
@@ -71,9 +72,9 @@ fn show(place: &Where, all: bool) -> anyhow::Result<bool> {
     let loaded = load(&config)?;
     for rule in &loaded.rules {
         let report = RuleReport::new(rule, rule.headers.mode);
-        println!("{:<24} {:<8} {:<10} {}", report.name, report.mode.name(), report.way, report.title);
+        print_line(format_args!("{:<24} {:<8} {:<10} {}", report.name, report.mode.name(), report.way, report.title))?;
         if all {
-            println!("{}", explain(&report));
+            print_line(explain(&report))?;
         }
     }
     for problem in &loaded.problems {
@@ -84,13 +85,20 @@ fn show(place: &Where, all: bool) -> anyhow::Result<bool> {
 
 fn explain(report: &RuleReport) -> String {
     let mut lines = vec![format!("    version {} of {}", report.version, report.file)];
-    lines.push(format!("    judges {}; asks for {}, {} points", report.entities.join(", "), report.verdict, report.points));
+    lines.push(format!(
+        "    judges {}; asks for {}, {} points",
+        report.entities.join(", "),
+        report.verdict,
+        report.points
+    ));
     if let (Some(window), Some(bucket)) = (&report.window, &report.bucket) {
         lines.push(format!("    window {window} in buckets of {bucket}"));
     }
     match (&report.reason, &report.every, report.state_bytes_per_million) {
         (Some(reason), Some(every), _) => lines.push(format!("    scheduled every {every}: {reason}")),
-        (_, _, Some(bytes)) => lines.push(format!("    state: about {} MiB per million entities of a kind", bytes >> 20)),
+        (_, _, Some(bytes)) => {
+            lines.push(format!("    state: about {} MiB per million entities of a kind", bytes >> 20))
+        }
         _ => {}
     }
     lines.join("\n")

@@ -72,7 +72,8 @@ pub(super) fn config_of(args: &ServeArgs) -> anyhow::Result<Config> {
 
 /// Reads `WEIR_ADMIN_KEY`.
 fn admin_key() -> anyhow::Result<Option<(KeyText, Scopes)>> {
-    let Ok(text) = std::env::var("WEIR_ADMIN_KEY") else { return Ok(None) };
+    // Set to nothing is not set: that is how compose files leave a variable out.
+    let Some(text) = std::env::var("WEIR_ADMIN_KEY").ok().filter(|text| !text.is_empty()) else { return Ok(None) };
     let key: KeyText = text.parse().map_err(|why: String| misuse(format!("WEIR_ADMIN_KEY: {why}")))?;
     Ok(Some((key, Scopes::ALL)))
 }

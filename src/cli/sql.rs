@@ -64,11 +64,15 @@ pub(super) fn parse_param(text: &str) -> Result<(String, Value), String> {
 /// Answers over a data directory, without a server.
 pub(super) fn ask_directory(dir: &Path, sql: &str, params: &Params, media_type: &str) -> anyhow::Result<Vec<u8>> {
     if !dir.join("lake").is_dir() {
-        return Err(super::misuse(format!("{} is no data directory; say --data DIR, or --url and --key", dir.display())));
+        return Err(super::misuse(format!(
+            "{} is no data directory; say --data DIR, or --url and --key",
+            dir.display()
+        )));
     }
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let ingest = serve::open_directory(dir).await.context("ask the server that holds it instead: --url and --key")?;
+        let ingest =
+            serve::open_directory(dir).await.context("ask the server that holds it instead: --url and --key")?;
         loop {
             match ingest.recovery() {
                 Recovery::Ready => break,

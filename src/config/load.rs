@@ -12,7 +12,7 @@ use super::Config;
 #[derive(Debug, Error)]
 pub(crate) enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration {}: {source}", path.display())]
+    #[error("cannot read the configuration {}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     /// A line of the file is wrong.
     #[error("{}:{line}: {key}: {message}", path.display())]
@@ -29,7 +29,10 @@ const SECTIONS: [&str; 6] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT
 ///
 /// # Errors
 /// The first thing wrong, with file, line and key, or the variable's name.
-pub(crate) fn load(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+pub(crate) fn load(
+    path: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
     let config = match path {
         None => Config::default(),
         Some(path) => {

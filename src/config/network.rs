@@ -38,7 +38,8 @@ impl FromStr for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| format!("{text:?} is not an address or a range like 10.0.0.0/8"))?;
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("{text:?} is not an address or a range like 10.0.0.0/8"))?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => widest,

@@ -253,7 +253,9 @@ mod tests {
 
     #[test]
     fn keys_that_are_none_are_refused() {
-        for wrong in ["", "wk_", "wk_a", "wk_a_", "wk__0123456789abcdef", "sk_a_0123456789abcdef", "wk_A_0123456789abcdef"] {
+        for wrong in
+            ["", "wk_", "wk_a", "wk_a_", "wk__0123456789abcdef", "sk_a_0123456789abcdef", "wk_A_0123456789abcdef"]
+        {
             assert!(wrong.parse::<KeyText>().is_err(), "{wrong}");
         }
         assert!("wk_a_0123456789abcde".parse::<KeyText>().is_err_and(|error| error.contains("at least 16")));

@@ -46,7 +46,12 @@ impl Control {
     ///
     /// # Errors
     /// `Invalid` for a bad name, `Taken` when the name is in use.
-    pub(crate) fn create_key(&self, new: NewKey, hash_key: &[u8; 32], now: i64) -> Result<(StoredKey, KeyText), ControlError> {
+    pub(crate) fn create_key(
+        &self,
+        new: NewKey,
+        hash_key: &[u8; 32],
+        now: i64,
+    ) -> Result<(StoredKey, KeyText), ControlError> {
         check_name(&new.name).map_err(ControlError::Invalid)?;
         let text = KeyText::generate(&new.name);
         let stored =

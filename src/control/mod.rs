@@ -19,7 +19,7 @@ use thiserror::Error;
 
 pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
 pub(crate) use keyring::Keyring;
-pub(crate) use keys::{NewKey, StoredKey};
+pub(crate) use keys::NewKey;
 pub(crate) use modes::StoredMode;
 pub(crate) use rate::Rate;
 pub(crate) use salts::Salts;

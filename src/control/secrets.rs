@@ -8,17 +8,14 @@ impl Control {
     /// Returns the secret of this name, making it at the first call. Durable before it is returned.
     pub(crate) fn secret(&self, name: &str, now: i64) -> Result<[u8; 32], ControlError> {
         let connection = self.connection();
-        let stored: Option<[u8; 32]> = connection
-            .query_row("select value from secrets where name = ?1", [name], |row| row.get(0))
-            .optional()?;
+        let stored: Option<[u8; 32]> =
+            connection.query_row("select value from secrets where name = ?1", [name], |row| row.get(0)).optional()?;
         if let Some(secret) = stored {
             return Ok(secret);
         }
         let secret: [u8; 32] = rand::random();
-        connection.execute(
-            "insert into secrets (name, value, created_at) values (?1, ?2, ?3)",
-            params![name, secret, now],
-        )?;
+        connection
+            .execute("insert into secrets (name, value, created_at) values (?1, ?2, ?3)", params![name, secret, now])?;
         Ok(secret)
     }
 }

@@ -97,9 +97,13 @@ pub(crate) fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
-/// Tells whether a browser says that the request comes from a page of ours: its Origin names the very host it asks.
+/// Tells whether a browser says that the request comes from a page of ours: by `Sec-Fetch-Site`, which no page can set, or
+/// else by an Origin that names the very host it asks. (Our pages send no referrer, so their forms' Origin is `null`.)
 pub(crate) fn from_own_page(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "same-origin";
+    }
     let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     match (origin, text(header::HOST)) {
         (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(host),
@@ -134,5 +138,10 @@ mod tests {
         assert!(!from_own_page(&headers(Some("https://evil.example"))));
         assert!(!from_own_page(&headers(Some("null"))));
         assert!(!from_own_page(&headers(None)));
+        for (site, own) in [("same-origin", true), ("same-site", false), ("cross-site", false), ("none", false)] {
+            let mut headers = headers(Some("null"));
+            headers.insert("sec-fetch-site", site.parse().unwrap());
+            assert_eq!(from_own_page(&headers), own, "{site}");
+        }
     }
 }

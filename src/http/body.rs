@@ -94,7 +94,9 @@ impl BodyReader {
         }
         let held = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = bytes.div_ceil(1 << 10).saturating_sub(held);
-        let more = u32::try_from(missing).ok().and_then(|missing| Arc::clone(&self.memory_kib).try_acquire_many_owned(missing).ok());
+        let more = u32::try_from(missing)
+            .ok()
+            .and_then(|missing| Arc::clone(&self.memory_kib).try_acquire_many_owned(missing).ok());
         let more = more.ok_or(Problem::Overloaded { what: "too many large bodies at once", retry_after_ms: 1_000 })?;
         match permit {
             Some(permit) => permit.merge(more),

@@ -127,7 +127,11 @@ mod tests {
         assert_eq!(decide(Some("null"), false, Some(&shop)), Decision::Refused);
         assert_eq!(decide(None, false, Some(&shop)), Decision::Unconcerned);
         assert_eq!(decide(Some("https://a.example"), false, Some(&key(&["*"]))), Decision::Allowed);
-        assert_eq!(decide(Some("https://a.example"), false, Some(&key(&[]))), Decision::Refused, "a server key in a page");
+        assert_eq!(
+            decide(Some("https://a.example"), false, Some(&key(&[]))),
+            Decision::Refused,
+            "a server key in a page"
+        );
         assert_eq!(decide(Some("https://a.example"), false, None), Decision::Keyless);
         assert_eq!(decide(Some("http://weir:8600"), true, Some(&key(&[]))), Decision::Unconcerned);
     }

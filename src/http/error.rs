@@ -23,9 +23,9 @@ pub(crate) enum Problem {
     MissingScope(&'static str),
     /// The key may not be used by pages of this origin.
     ForbiddenOrigin(String),
-    /// The key may do this, but not so.
-    Forbidden(Cow<'static, str>),
-    /// Nothing is here.
+    /// No route has this path.
+    NoRoute,
+    /// The route is there, what it names is not.
     NotFound(Cow<'static, str>),
     /// Something is here, but not for this method.
     MethodNotAllowed,
@@ -146,21 +146,29 @@ impl Problem {
                 Answer::new(S::FORBIDDEN, "forbidden_origin", format!("pages of {origin} may not use this key"))
                     .hint("add the origin to the key's origins")
             }
-            Self::Forbidden(message) => Answer::new(S::FORBIDDEN, "forbidden", message),
-            Self::NotFound(message) => Answer::new(S::NOT_FOUND, "not_found", message).hint("GET /openapi.json lists all routes"),
+            Self::NoRoute => Answer::new(S::NOT_FOUND, "not_found", "nothing is at this path")
+                .hint("GET /openapi.json lists all routes"),
+            Self::NotFound(message) => Answer::new(S::NOT_FOUND, "not_found", message),
             Self::MethodNotAllowed => {
                 Answer::new(S::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
                     .hint("the Allow header names those it takes")
             }
-            Self::NotAcceptable => Answer::new(S::NOT_ACCEPTABLE, "not_acceptable", "no form that Accept names is known here")
-                .hint("forms are application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream and \
-                    application/vnd.apache.parquet"),
+            Self::NotAcceptable => Answer::new(
+                S::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "no form that Accept names is known here",
+            )
+            .hint(
+                "forms are application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream and \
+                    application/vnd.apache.parquet",
+            ),
             Self::Invalid(message) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
             Self::Conflict(message, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
             Self::TooLarge(message) => Answer::new(S::PAYLOAD_TOO_LARGE, "too_large", message),
             Self::SlowBody => Answer::new(S::REQUEST_TIMEOUT, "slow_body", "the body came too slowly"),
             Self::QuotaExceeded { retry_after_ms } => {
-                Answer::new(S::TOO_MANY_REQUESTS, "quota_exceeded", "this key has used up its rate").retry(retry_after_ms)
+                Answer::new(S::TOO_MANY_REQUESTS, "quota_exceeded", "this key has used up its rate")
+                    .retry(retry_after_ms)
             }
             Self::Overloaded { what, retry_after_ms } => {
                 Answer::new(S::SERVICE_UNAVAILABLE, "overloaded", what).retry(retry_after_ms)
@@ -171,7 +179,8 @@ impl Problem {
             Self::UnknownReceipt => Answer::new(S::BAD_REQUEST, "unknown_receipt", "Weir-After is not a receipt")
                 .hint("give the receipt of an earlier answer of POST /v1/events"),
             Self::NotCaughtUp => {
-                Answer::new(S::GATEWAY_TIMEOUT, "not_caught_up", "this node has not seen the receipt's events yet").retry(1_000)
+                Answer::new(S::GATEWAY_TIMEOUT, "not_caught_up", "this node has not seen the receipt's events yet")
+                    .retry(1_000)
             }
             Self::Body(BodyError::Unreadable(message)) => Answer::new(S::BAD_REQUEST, "unreadable_body", message),
             Self::Body(BodyError::TooLarge(message)) => Answer::new(S::PAYLOAD_TOO_LARGE, "too_large", message),
@@ -186,7 +195,8 @@ impl Problem {
             Self::Control(ControlError::Taken(message)) => Answer::new(S::CONFLICT, "conflict", message),
             Self::Control(error @ (ControlError::Storage(_) | ControlError::TooNew(_))) => {
                 tracing::error!(%error, "The control database failed");
-                Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the control database could not be used").retry(1_000)
+                Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the control database could not be used")
+                    .retry(1_000)
             }
             Self::Internal(error) => {
                 tracing::error!(%error, "A request failed for a fault of Weir's own");
@@ -205,11 +215,16 @@ fn of_ingest(error: IngestError) -> Answer {
         IngestError::NotReady(message) => Problem::NotReady(message).answer(),
         IngestError::Disk(source) if source.kind() == std::io::ErrorKind::StorageFull => {
             tracing::error!(error = %source, "The disk is full; nothing of the request was stored");
-            Answer::new(S::INSUFFICIENT_STORAGE, "disk_full", "the disk is full; nothing of this request was stored").retry(5_000)
+            Answer::new(S::INSUFFICIENT_STORAGE, "disk_full", "the disk is full; nothing of this request was stored")
+                .retry(5_000)
         }
         error => {
-            tracing::error!(error = &error as &dyn std::error::Error, "Storage failed; nothing of the request was stored");
-            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "storage failed; nothing of this request was stored").retry(5_000)
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "Storage failed; nothing of the request was stored"
+            );
+            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "storage failed; nothing of this request was stored")
+                .retry(5_000)
         }
     }
 }

@@ -18,7 +18,7 @@ use super::auth::{Authorized, Events};
 use super::body::ReadBody;
 use super::error::Problem;
 use super::peer::{Peer, client_address};
-use super::{App, Weir, json, query_string};
+use super::{App, Weir, address, json};
 use crate::clock;
 use crate::control::{Key, Scope};
 
@@ -55,7 +55,10 @@ impl<'a> Place<'a> {
         let before = inside.fetch_add(1, Ordering::Relaxed);
         let place = Self(inside);
         if before >= max {
-            return Err(Problem::Overloaded { what: "too many large bodies wait to be decoded", retry_after_ms: 1_000 });
+            return Err(Problem::Overloaded {
+                what: "too many large bodies wait to be decoded",
+                retry_after_ms: 1_000,
+            });
         }
         Ok(place)
     }
@@ -115,7 +118,7 @@ pub(crate) async fn receive(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let now = clock::now();
-    let asked: Asked = query_string::read(&parts.uri)?;
+    let asked: Asked = address::parameters(&parts.uri)?;
     if asked.historical && !auth.key.scopes.has(Scope::Admin) {
         return Err(Problem::MissingScope("admin"));
     }
@@ -125,12 +128,11 @@ pub(crate) async fn receive(
     let sender = sender_of(&parts, &auth.key, &app, asked.historical, now)?;
     let encoding = content_encoding(&parts.headers)?;
     let body = app.bodies.read(body, app.config.ingest.body_bytes_max).await?;
-    let sent = body.bytes.clone();
+    let source = if asked.historical { Some(source_of(&asked, &body.bytes)?) } else { None };
     let judged = judge(&app, body, encoding, sender).await?;
-    let reply = if asked.historical {
-        import(&app, judged, &asked, &sent).await?
-    } else {
-        append(&app, &auth.key, judged).await?
+    let reply = match source {
+        Some(source) => import(&app, judged, source, asked.offset).await?,
+        None => append(&app, &auth.key, judged).await?,
     };
     Ok(json(&reply))
 }
@@ -142,16 +144,22 @@ async fn append(app: &Weir, key: &Key, judged: Judged) -> Result<EventsReply, Pr
     Ok(EventsReply { received, stored, duplicate, rejected: rejects.len() as u64, receipt: receipt.id, rejects })
 }
 
-async fn import(app: &Weir, judged: Judged, asked: &Asked, sent: &Bytes) -> Result<EventsReply, Problem> {
-    let (received, rejects) = (u64::from(judged.received), judged.rejects.clone());
-    let origin = match &asked.import {
+/// Names what an import comes from: as its sender does, else by the body itself.
+fn source_of(asked: &Asked, body: &Bytes) -> Result<String, Problem> {
+    match &asked.import {
         Some(id) if id.is_empty() || id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-            return Err(Problem::invalid("import must be 1 to 128 letters and digits"));
+            Err(Problem::invalid("import must be 1 to 128 letters and digits"))
         }
-        Some(id) => ImportOrigin { id: id.clone(), offset: asked.offset.unwrap_or(i64::from(judged.received)) },
-        None => ImportOrigin { id: blake3::hash(sent).to_hex().to_string(), offset: i64::from(judged.received) },
-    };
+        Some(id) => Ok(id.clone()),
+        None => Ok(blake3::hash(body).to_hex().to_string()),
+    }
+}
+
+async fn import(app: &Weir, judged: Judged, id: String, offset: Option<i64>) -> Result<EventsReply, Problem> {
+    let (received, rejects) = (u64::from(judged.received), judged.rejects.clone());
+    let origin = ImportOrigin { id, offset: offset.unwrap_or(i64::from(judged.received)) };
     let (stored, duplicate) = app.ingest.import(judged, &origin).await?;
+    app.rulebook.history_changed();
     // An import is committed when it is answered: every later read includes it.
     Ok(EventsReply { received, stored, duplicate, rejected: rejects.len() as u64, receipt: "r_0".into(), rejects })
 }

@@ -74,8 +74,9 @@ fn gauge_storage(app: &Weir) {
         metrics::gauge!("weir_table_unflushed_rows", "table" => *table).set(state.unflushed_rows as f64);
     }
     for (key, tally) in &status.outcomes {
-        for (outcome, count) in [("stored", tally.stored), ("duplicate", tally.duplicate), ("rejected", tally.rejected)] {
-            metrics::counter!("weir_events_total", "key" => key.clone(), "outcome" => outcome).absolute(count);
+        for (outcome, count) in [("stored", tally.stored), ("duplicate", tally.duplicate), ("rejected", tally.rejected)]
+        {
+            metrics::counter!("weir_key_events_total", "key" => key.clone(), "outcome" => outcome).absolute(count);
         }
     }
     metrics::gauge!("weir_unflushed_bytes").set(status.unflushed_bytes as f64);
@@ -93,11 +94,15 @@ pub(crate) fn describe_metrics() {
     metrics::describe_gauge!("weir_table_files", "Data files of a table");
     metrics::describe_gauge!("weir_table_bytes", metrics::Unit::Bytes, "Size of a table's data files");
     metrics::describe_gauge!("weir_table_unflushed_rows", "Rows of a table that are in the log but in no file yet");
-    metrics::describe_counter!("weir_events_total", "Events by the key that sent them and what became of them");
+    metrics::describe_counter!("weir_key_events_total", "Events by the key that sent them and what became of them");
     metrics::describe_gauge!("weir_unflushed_bytes", metrics::Unit::Bytes, "Unflushed rows in memory");
     metrics::describe_gauge!("weir_unflushed_age_seconds", metrics::Unit::Seconds, "Age of the oldest unflushed row");
     metrics::describe_counter!("weir_lost_rows_total", "Acknowledged rows that damage destroyed; must stay 0");
-    metrics::describe_counter!("weir_lost_bytes_total", metrics::Unit::Bytes, "Damaged bytes of the log, kept in quarantine");
+    metrics::describe_counter!(
+        "weir_lost_bytes_total",
+        metrics::Unit::Bytes,
+        "Damaged bytes of the log, kept in quarantine"
+    );
     metrics::describe_counter!("weir_wal_failures_total", "Commit groups that could not be made durable");
     metrics::describe_counter!("weir_flush_failures_total", "Flushes that failed and were tried again");
     metrics::describe_gauge!("weir_open_hits", "Hits that are open");

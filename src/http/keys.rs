@@ -1,13 +1,14 @@
 //! `/v1/keys`: making, listing and revoking API keys. A key is shown once, when it is made.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::address::Named;
 use super::auth::{Admin, Authorized};
 use super::error::Problem;
 use super::{App, blocking, json};
@@ -166,7 +167,7 @@ pub(crate) async fn list(_auth: Authorized<Admin>, State(app): State<App>) -> Re
 pub(crate) async fn revoke(
     _auth: Authorized<Admin>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     if blocking(move || app.keyring.revoke(&id)).await?? {
         Ok(StatusCode::NO_CONTENT.into_response())
@@ -186,7 +187,8 @@ mod tests {
 
     #[test]
     fn every_field_of_a_new_key_is_checked() {
-        let good = json!({"name": "web", "scopes": ["ingest_public"], "origins": ["https://a.example"], "rate": "10/s"});
+        let good =
+            json!({"name": "web", "scopes": ["ingest_public"], "origins": ["https://a.example"], "rate": "10/s"});
         assert_eq!(check(good).unwrap().rate.unwrap().to_string(), "10/s");
         for (field, value) in [
             ("scopes", json!(["root"])),

@@ -1,10 +1,10 @@
 //! `POST /v1/labels`: what turned out true of an entity, as rows of the table `labels`.
 
+use ::queries::EntityKind;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use ingest::{Judged, Kind, Rows, Source, Trust};
-use ::queries::EntityKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -2,6 +2,7 @@
 //! (`body.rs`), a thin handler asks the crates or the verdict service, and every refusal has one shape (`error.rs`).
 //! All routes are on one screen (`router.rs`).
 
+mod address;
 mod auth;
 mod body;
 mod cors;
@@ -15,7 +16,7 @@ mod overview;
 mod pages;
 mod peer;
 mod queries;
-mod query_string;
+mod recorded;
 mod router;
 mod routes;
 mod rules;
@@ -27,10 +28,11 @@ mod verdict;
 
 use std::sync::Arc;
 
+use ::queries::{Catalogue, Engine, Tables};
+use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use ::queries::{Catalogue, Engine, Tables};
 use ingest::{Enricher, Ingest, Purpose, Recovery};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -40,12 +42,13 @@ pub(crate) use error::Problem;
 pub(crate) use events::Decoders;
 pub(crate) use health::describe_metrics;
 pub(crate) use keys::CreateKey;
+pub(crate) use overview::Overview;
 pub(crate) use peer::Peer;
 pub(crate) use router::router;
 pub(crate) use session::Sessions;
 
 use crate::config::Config;
-use crate::control::{Control, Key, Keyring, Salts};
+use crate::control::{Key, Keyring, Salts};
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -53,8 +56,6 @@ use crate::verdict::VerdictService;
 pub(crate) struct Weir {
     /// The configuration in force.
     pub(crate) config: Config,
-    /// The control database.
-    pub(crate) control: Arc<Control>,
     /// The keys in memory.
     pub(crate) keyring: Keyring,
     /// Browsers that are signed in.
@@ -64,7 +65,7 @@ pub(crate) struct Weir {
     /// The query engine.
     pub(crate) engine: Arc<Engine>,
     /// The stored queries.
-    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) catalogue: ArcSwap<Catalogue>,
     /// What is added to events.
     pub(crate) enricher: Arc<Enricher>,
     /// The salts of address hashes.
@@ -73,6 +74,8 @@ pub(crate) struct Weir {
     pub(crate) rulebook: Arc<Rulebook>,
     /// The verdict service.
     pub(crate) verdicts: Arc<VerdictService>,
+    /// The latest figures of the Overview.
+    pub(crate) overview: Overview,
     /// How bodies are read.
     pub(crate) bodies: BodyReader,
     /// Where large bodies are decoded.
@@ -89,11 +92,15 @@ pub(crate) type App = Arc<Weir>;
 impl Weir {
     /// Returns the tables as they are now, without the columns whose purpose the key does not carry.
     pub(crate) fn tables(&self, key: &Key) -> Result<Tables, Problem> {
+        self.tables_for(|purpose| key.purposes.has(purpose))
+    }
+
+    /// Returns the tables as they are now, without the columns of the other purposes.
+    fn tables_for(&self, may_read: impl Fn(Purpose) -> bool) -> Result<Tables, Problem> {
         if !matches!(self.ingest.recovery(), Recovery::Ready) {
             return Err(Problem::NotReady("the log is being replayed; answers would lack events".into()));
         }
-        let providers = self.ingest.cut().providers();
-        tables::visible(providers, |purpose: Purpose| key.purposes.has(purpose))
+        tables::visible(self.ingest.cut().providers(), may_read)
     }
 }
 

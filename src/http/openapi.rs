@@ -29,6 +29,15 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("key", scheme);
+    for (path, item) in &mut document.paths.paths {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.options];
+        for (method, operation) in ["get", "put", "post", "delete", "options"].into_iter().zip(operations) {
+            if let Some(operation) = operation {
+                // Handlers of several files share a name; a path and a method do not.
+                operation.operation_id = Some(format!("{method}{}", path.replace(['/', '{', '}', '.'], "_")));
+            }
+        }
+    }
     document.servers = Some(vec![Server::new("/")]);
     document
 }

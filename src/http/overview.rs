@@ -1,164 +1,210 @@
-//! What the overview shows, asked by SQL with the signed-in key's own view of the tables.
+//! What the Overview shows: three small queries and the state of storage, kept for a second so that many viewers cost no
+//! more than one.
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use axum::http::{HeaderMap, header};
-use dashboards::{MinuteBar, OverviewPage, Panel, Readiness, RejectRow, Rejects, StateStrip, VerdictCounts};
-use ingest::{Kind, Recovery};
-use ::queries::Params;
-use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
-use super::{Weir, pages};
+use ::queries::{Params, QueryError, Tables};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type};
+use dashboards::{MinuteBar, Panel, Readiness, RejectRow, Rejects, StateStrip, VerdictCounts};
+use futures::TryStreamExt;
+use ingest::{Kind, Purpose, Recovery};
+use serde_json::json;
+
+use super::Weir;
 use crate::clock;
 use crate::control::Key;
 
-const RANGE_US: i64 = 3_600_000_000;
+const RANGE_US: i64 = 3_600 * 1_000_000;
+const KEPT_US: i64 = 1_000_000;
 
-const MINUTES: &str = "
-select date_trunc('minute', received_at) as minute, count(*) as events,
-    sum(case when kind = 'errors' then 1 else 0 end) as errors
-from (
-    select received_at, 'usage' as kind from usage where received_at >= $from
-    union all select received_at, 'errors' as kind from errors where received_at >= $from
-    union all select received_at, 'devices' as kind from devices where received_at >= $from
-    union all select received_at, 'logs' as kind from logs where received_at >= $from
-    union all select received_at, 'credits' as kind from credits where received_at >= $from
-    union all select received_at, 'payments' as kind from payments where received_at >= $from
-    union all select received_at, 'identities' as kind from identities where received_at >= $from
-) as events
-group by date_trunc('minute', received_at)
-order by minute
-limit 100";
-
-const VERDICTS: &str = "
-select verdict, cast(sum(weight) as bigint) as decisions
-from verdicts
-where received_at >= $from
-group by verdict
-order by verdict
-limit 10";
-
-const REJECTS: &str = "
-select received_at, key, code, message
-from rejects
-where received_at >= $from
-order by received_at desc
-limit 10";
-
-const REJECTS_TOTAL: &str = "select count(*) as total from rejects where received_at >= $from";
-
-/// Fills the overview in. A part that cannot be answered says so in its place; the others show.
-pub(super) async fn build(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewPage {
-    let from = now - RANGE_US;
-    let (minutes, verdicts, rejects, total) = tokio::join!(
-        ask(app, key, MINUTES, from),
-        ask(app, key, VERDICTS, from),
-        ask(app, key, REJECTS, from),
-        ask(app, key, REJECTS_TOTAL, from),
-    );
-    let rejects = rejects.and_then(|rows| Ok(Rejects { total: first_number(&total?), rows: reject_rows(&rows) }));
-    let status = app.ingest.status();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:8600");
-    OverviewPage {
-        frame: pages::frame(Some(key)),
-        now,
-        state: StateStrip {
-            readiness: readiness(app, &status),
-            unflushed_events: status.tables.values().map(|table| table.unflushed_rows).sum(),
-            unflushed_bytes: status.unflushed_bytes,
-            unflushed_age_ms: status.unflushed_age_ms,
-            lost_records: status.loss.rows,
-        },
-        ever_received: Kind::ALL
-            .iter()
-            .filter(|kind| !matches!(kind, Kind::Hits | Kind::Verdicts | Kind::Labels | Kind::Rejects))
-            .any(|kind| status.tables.get(kind.table()).is_some_and(|table| table.rows > 0)),
-        origin: format!("http://{host}"),
-        minutes: panel(minutes.map(|rows| minute_bars(&rows))),
-        verdicts: panel(verdicts.map(|rows| verdict_counts(&rows))),
-        rejects: panel(rejects),
-    }
+/// The answers of one moment.
+#[derive(Clone)]
+pub(super) struct Figures {
+    pub(super) at: i64,
+    pub(super) minutes: Panel<Vec<MinuteBar>>,
+    pub(super) verdicts: Panel<VerdictCounts>,
+    pub(super) rejects: Panel<Rejects>,
 }
 
-fn readiness(app: &Weir, status: &ingest::Status) -> Readiness {
-    match app.ingest.recovery() {
-        Recovery::Replaying { bytes_done, bytes_total } => Readiness::Replaying { bytes_done, bytes_total },
-        Recovery::Failed(why) => Readiness::Failed(why),
-        Recovery::Ready if status.flush_failing => {
-            Readiness::Degraded("Events cannot be settled into their tables; the server's log says why.".into())
+/// The latest answers, by whether they include abuse data.
+#[derive(Default)]
+pub(crate) struct Overview {
+    latest: Mutex<HashMap<bool, Figures>>,
+}
+
+impl Overview {
+    /// Returns the figures, at most a second old.
+    pub(super) async fn figures(&self, app: &Weir, key: &Key, now: i64) -> Figures {
+        let sees_abuse = key.purposes.has(Purpose::Abuse);
+        let kept = self.latest.lock().unwrap_or_else(PoisonError::into_inner).get(&sees_abuse).cloned();
+        if let Some(figures) = kept.filter(|figures| now - figures.at < KEPT_US) {
+            return figures;
         }
-        Recovery::Ready if !app.rulebook.is_warm() => {
-            Readiness::Degraded("Rules are reading their history; verdicts say degraded until they are done.".into())
+        let figures = ask(app, key, sees_abuse, now).await;
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).insert(sees_abuse, figures.clone());
+        figures
+    }
+}
+
+async fn ask(app: &Weir, key: &Key, sees_abuse: bool, now: i64) -> Figures {
+    let tables = match app.tables(key) {
+        Ok(tables) => tables,
+        Err(_) => {
+            let failed = "The tables could not be read; the server's log has the reason.";
+            return Figures {
+                at: now,
+                minutes: Panel::Failed(failed.into()),
+                verdicts: Panel::Failed(failed.into()),
+                rejects: Panel::Failed(failed.into()),
+            };
         }
-        Recovery::Ready => Readiness::Ready,
-    }
-}
-
-async fn ask(app: &Weir, key: &Key, sql: &str, from: i64) -> Result<Vec<RecordBatch>, String> {
-    let tables = app.tables(key).map_err(|_| "The tables cannot be read now.".to_owned())?;
-    let params = Params::from_iter([("from".to_owned(), Value::String(clock::rfc3339(from)))]);
-    let answer = app.engine.ask(sql, &params, tables).await.map_err(|error| error.to_string())?;
-    answer.collect().await.map_err(|error| error.to_string())
-}
-
-fn panel<T>(answer: Result<T, String>) -> Panel<T> {
-    match answer {
-        Ok(value) => Panel::Ready(value),
-        Err(message) => Panel::Failed(message),
-    }
-}
-
-fn first_number(batches: &[RecordBatch]) -> u64 {
-    let batch = batches.iter().find(|batch| batch.num_rows() > 0);
-    batch.map_or(0, |batch| numbers(batch, 0).first().copied().unwrap_or(0))
-}
-
-fn numbers(batch: &RecordBatch, column: usize) -> Vec<u64> {
-    let cast = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Int64);
-    cast.map(|column| column.as_primitive::<Int64Type>().values().iter().map(|value| (*value).max(0) as u64).collect())
-        .unwrap_or_default()
-}
-
-fn times(batch: &RecordBatch, column: usize) -> Vec<i64> {
-    let micros = arrow::datatypes::DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
-    let cast = arrow::compute::cast(batch.column(column), &micros);
-    cast.map(|column| column.as_primitive::<TimestampMicrosecondType>().values().to_vec()).unwrap_or_default()
-}
-
-fn texts(batch: &RecordBatch, column: usize) -> Vec<String> {
-    let cast = arrow::compute::cast(batch.column(column), &arrow::datatypes::DataType::Utf8);
-    cast.map(|column| column.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect())
-        .unwrap_or_default()
-}
-
-fn minute_bars(batches: &[RecordBatch]) -> Vec<MinuteBar> {
-    let bars = |batch: &RecordBatch| {
-        let columns = times(batch, 0).into_iter().zip(numbers(batch, 1)).zip(numbers(batch, 2));
-        columns.map(|((start, events), errors)| MinuteBar { start, events, errors }).collect::<Vec<_>>()
     };
-    batches.iter().flat_map(bars).collect()
+    let run = |sql: &'static str| rows(app, sql, tables.clone(), now);
+    let (minutes, verdicts, rejects) = tokio::join!(
+        run(include_str!("overview/minutes.sql")),
+        async { if sees_abuse { Some(run(include_str!("overview/verdicts.sql")).await) } else { None } },
+        run(include_str!("overview/rejects.sql")),
+    );
+    let hidden = "This key does not see abuse data. Sign in with a key that carries the purpose abuse.";
+    Figures {
+        at: now,
+        minutes: to_panel(minutes, to_minutes),
+        verdicts: verdicts.map_or_else(|| Panel::Failed(hidden.into()), |answer| to_panel(answer, to_verdicts)),
+        rejects: to_panel(rejects, to_rejects),
+    }
 }
 
-fn verdict_counts(batches: &[RecordBatch]) -> VerdictCounts {
+async fn rows(app: &Weir, sql: &str, tables: Tables, now: i64) -> Result<Vec<RecordBatch>, QueryError> {
+    let mut params = Params::new();
+    params.insert("from".into(), json!({"timestamp": clock::rfc3339(now - RANGE_US)}));
+    app.engine.ask(sql, &params, tables).await?.into_stream().try_collect().await
+}
+
+fn to_panel<T>(answer: Result<Vec<RecordBatch>, QueryError>, read: fn(&[RecordBatch]) -> T) -> Panel<T> {
+    match answer {
+        Ok(batches) => Panel::Ready(read(&batches)),
+        Err(error) => Panel::Failed(error.to_string()),
+    }
+}
+
+fn to_minutes(batches: &[RecordBatch]) -> Vec<MinuteBar> {
+    each_row(batches, |row| {
+        let (start, events, errors) = (row.int("minute"), row.count("events"), row.count("errors"));
+        MinuteBar { start, events, errors }
+    })
+}
+
+fn to_verdicts(batches: &[RecordBatch]) -> VerdictCounts {
     let mut counts = VerdictCounts::default();
-    for batch in batches {
-        for (verdict, decisions) in texts(batch, 0).into_iter().zip(numbers(batch, 1)) {
-            match verdict.as_str() {
-                "allow" => counts.allow += decisions,
-                "throttle" => counts.throttle += decisions,
-                _ => counts.block += decisions,
-            }
+    for (verdict, decisions) in each_row(batches, |row| (row.text("verdict"), row.count("decisions"))) {
+        match verdict.as_str() {
+            "throttle" => counts.throttle += decisions,
+            "block" => counts.block += decisions,
+            _ => counts.allow += decisions,
         }
     }
     counts
 }
 
-fn reject_rows(batches: &[RecordBatch]) -> Vec<RejectRow> {
-    let rows = |batch: &RecordBatch| {
-        let (keys, codes, messages) = (texts(batch, 1), texts(batch, 2), texts(batch, 3));
-        let texts = keys.into_iter().zip(codes).zip(messages);
-        let rows = times(batch, 0).into_iter().zip(texts);
-        rows.map(|(at, ((key, code), message))| RejectRow { at, key, code, message }).collect::<Vec<_>>()
+fn to_rejects(batches: &[RecordBatch]) -> Rejects {
+    let rows = each_row(batches, |row| {
+        let (at, key, code, message) = (row.int("received_at"), row.text("key"), row.text("code"), row.text("message"));
+        (row.count("total"), RejectRow { at, key, code, message })
+    });
+    Rejects { total: rows.first().map_or(0, |(total, _)| *total), rows: rows.into_iter().map(|(_, row)| row).collect() }
+}
+
+/// One row of an answer, by column name. A column that is missing or null reads as nothing.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    place: usize,
+}
+
+fn each_row<T>(batches: &[RecordBatch], read: impl Fn(&Row<'_>) -> T) -> Vec<T> {
+    batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(|place| read(&Row { batch, place })).collect::<Vec<_>>())
+        .collect()
+}
+
+impl Row<'_> {
+    /// Reads a number, or a time in microseconds.
+    fn int(&self, column: &str) -> i64 {
+        let one = self.batch.column_by_name(column).map(|column| column.slice(self.place, 1));
+        let number = one.and_then(|one| {
+            let micros = match one.data_type() {
+                DataType::Timestamp(_, zone) => {
+                    cast(&one, &DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, zone.clone())).ok()?
+                }
+                _ => one,
+            };
+            cast(&micros, &DataType::Int64).ok()
+        });
+        number.filter(|number| number.is_valid(0)).map_or(0, |number| number.as_primitive::<Int64Type>().value(0))
+    }
+
+    fn count(&self, column: &str) -> u64 {
+        u64::try_from(self.int(column)).unwrap_or(0)
+    }
+
+    fn text(&self, column: &str) -> String {
+        let one = self.batch.column_by_name(column).map(|column| column.slice(self.place, 1));
+        let text = one.and_then(|one| cast(&one, &DataType::Utf8).ok()).filter(|text| text.is_valid(0));
+        text.map(|text| text.as_string::<i32>().value(0).to_owned()).unwrap_or_default()
+    }
+}
+
+/// Returns the state of this node, and whether it ever received an event.
+pub(super) fn state(app: &Weir) -> (StateStrip, bool) {
+    let status = app.ingest.status();
+    let readiness = match app.ingest.recovery() {
+        Recovery::Replaying { bytes_done, bytes_total } => Readiness::Replaying { bytes_done, bytes_total },
+        Recovery::Failed(_) => Readiness::Failed("Storage failed. The server's log tells why.".into()),
+        Recovery::Ready if status.flush_failing => Readiness::Degraded(
+            "Buffers cannot be written to Parquet. Check the disk; the server's log tells why.".into(),
+        ),
+        Recovery::Ready if !app.rulebook.is_warm() => {
+            Readiness::Degraded("Rules are reading their history; verdicts say degraded until they are done.".into())
+        }
+        Recovery::Ready => Readiness::Ready,
     };
-    batches.iter().flat_map(rows).collect()
+    let strip = StateStrip {
+        readiness,
+        unflushed_events: status.tables.values().map(|table| table.unflushed_rows).sum(),
+        unflushed_bytes: status.unflushed_bytes,
+        unflushed_age_ms: status.unflushed_age_ms,
+        lost_records: status.loss.rows,
+    };
+    let sent = |kind: &&Kind| !matches!(kind, Kind::Hits | Kind::Verdicts | Kind::Labels | Kind::Rejects);
+    let ever_received =
+        Kind::ALL.iter().filter(sent).any(|kind| status.tables.get(kind.table()).is_some_and(|table| table.rows > 0));
+    (strip, ever_received)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMillisecondArray};
+    use std::sync::Arc;
+
+    #[test]
+    fn answers_become_figures_whatever_their_exact_types() {
+        let minutes = RecordBatch::try_from_iter([
+            ("minute", Arc::new(TimestampMillisecondArray::from(vec![60_000])) as ArrayRef),
+            ("events", Arc::new(Int64Array::from(vec![7]))),
+            ("errors", Arc::new(Int64Array::from(vec![None]))),
+        ])
+        .unwrap();
+        assert_eq!(to_minutes(&[minutes]), [MinuteBar { start: 60_000_000, events: 7, errors: 0 }]);
+        let verdicts = RecordBatch::try_from_iter([
+            ("verdict", Arc::new(StringArray::from(vec!["allow", "block"])) as ArrayRef),
+            ("decisions", Arc::new(Int64Array::from(vec![5, 2]))),
+        ])
+        .unwrap();
+        assert_eq!(to_verdicts(&[verdicts]), VerdictCounts { allow: 5, throttle: 0, block: 2 });
+        assert_eq!(to_rejects(&[]).total, 0);
+    }
 }

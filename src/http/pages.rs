@@ -1,135 +1,155 @@
-//! Pages for people: the overview, signing in and out, static files. Who is not signed in is shown the form.
+//! What people see: signing in and out, the Overview, and the static files. The pages themselves are `dashboards`'.
 
-use axum::Form;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dashboards::{CONTENT_SECURITY_POLICY, Frame, PageError, ProblemPage, SignInError, SignInPage, local_path};
+use dashboards::{
+    CONTENT_SECURITY_POLICY, Frame, OverviewPage, PageError, ProblemPage, SignInError, SignInPage, local_path,
+};
 use serde::Deserialize;
 
+use super::address::Named;
 use super::auth::from_own_page;
-use super::{App, overview};
+use super::error::Problem;
+use super::{App, Weir, overview};
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
 
-/// Any of these lets a key see pages.
+const FORM_BYTES_MAX: usize = 8 << 10;
+/// The scopes that have something to look at.
 const READERS: Scopes = Scopes::of(&[Scope::Query, Scope::Review, Scope::Admin]);
 
-/// Shows the overview.
+fn frame(key: Option<&Key>) -> Frame {
+    Frame { key: key.map(|key| key.name.to_string()), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// Answers with a page under the content policy. Pages are about a person's data: nothing between us and the browser may
+/// keep them.
+fn html(status: StatusCode, page: Result<String, PageError>) -> Response {
+    let page = match page {
+        Ok(page) => page,
+        Err(error) => return Problem::internal(error).into_response(),
+    };
+    let headers: [(HeaderName, &str); 6] = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, page).into_response()
+}
+
+/// `GET /`: the Overview, or the form to sign in.
 pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap) -> Response {
     let now = clock::now();
-    match app.sessions.key(&headers, &app.keyring, now) {
-        Some(key) => page(overview::build(&app, &key, &headers, now).await.page()),
-        None => page(sign_in_page("/", None).page()),
-    }
+    let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
+        let error = super::session::has_cookie(&headers).then_some(SignInError::Ended);
+        return html(StatusCode::OK, SignInPage { frame: frame(None), next: "/".into(), error }.page());
+    };
+    html(StatusCode::OK, page(&app, &key, &headers, now).await.page())
 }
 
-/// Shows the part of the overview that changes.
+/// `GET /fragments/overview`: what changes of the Overview.
 pub(crate) async fn overview_fragment(State(app): State<App>, headers: HeaderMap) -> Response {
     let now = clock::now();
-    match app.sessions.key(&headers, &app.keyring, now) {
-        Some(key) => page(overview::build(&app, &key, &headers, now).await.fragment()),
-        // htmx follows this header: the whole page becomes the form.
-        None => (StatusCode::UNAUTHORIZED, [("hx-redirect", "/")], "").into_response(),
+    let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
+        return Problem::Unauthorized.into_response();
+    };
+    html(StatusCode::OK, page(&app, &key, &headers, now).await.fragment())
+}
+
+async fn page(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewPage {
+    let figures = app.overview.figures(app, key, now).await;
+    let (state, ever_received) = overview::state(app);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let scheme = if is_secure(headers) { "https" } else { "http" };
+    OverviewPage {
+        frame: frame(Some(key)),
+        now: figures.at,
+        state,
+        ever_received,
+        origin: host.map(|host| format!("{scheme}://{host}")).unwrap_or_default(),
+        minutes: figures.minutes,
+        verdicts: figures.verdicts,
+        rejects: figures.rejects,
     }
 }
 
-/// What the form sends.
+/// A proxy in front that speaks TLS says so. Believing it wrongly only makes a cookie stricter.
+fn is_secure(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+}
+
 #[derive(Deserialize)]
-pub(crate) struct SignIn {
+struct SignIn {
     #[serde(default)]
     key: String,
     #[serde(default)]
     next: String,
 }
 
-/// Begins a session.
-pub(crate) async fn sign_in(State(app): State<App>, headers: HeaderMap, Form(form): Form<SignIn>) -> Response {
-    if !from_own_page(&headers) {
-        return refused(ProblemPage::foreign_origin(frame(None)));
+/// `POST /signin`: a key for a session.
+pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if !from_own_page(&parts.headers) {
+        return html(StatusCode::FORBIDDEN, ProblemPage::foreign_origin(frame(None)).page());
     }
-    let now = clock::now();
-    let next = local_path(&form.next).to_owned();
-    let key = app.keyring.authenticate(form.key.trim(), now);
-    let error = match &key {
-        Some(key) if key.scopes.has_any(READERS) => None,
-        Some(_) => Some(SignInError::MayNotRead),
-        None if form.key.trim().is_empty() => Some(SignInError::Empty),
-        None => Some(SignInError::Unknown),
+    let form = match read_form(&app, body).await {
+        Ok(form) => form,
+        Err(problem) => return problem.into_response(),
     };
-    match (error, key) {
-        (None, Some(key)) => {
-            let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-            let cookie = app.sessions.begin(&key, secure, now);
-            redirect(&next, &cookie)
-        }
-        (error, _) => {
-            let mut response = page(sign_in_page(&next, error).page());
-            *response.status_mut() = StatusCode::UNAUTHORIZED;
-            response
+    let (now, next) = (clock::now(), local_path(&form.next));
+    let again = |error: SignInError| {
+        let page = SignInPage { frame: frame(None), next: next.to_owned(), error: Some(error) };
+        html(StatusCode::UNAUTHORIZED, page.page())
+    };
+    let given = form.key.trim();
+    if given.is_empty() {
+        return again(SignInError::Empty);
+    }
+    match app.keyring.authenticate(given, now) {
+        None => again(SignInError::Unknown),
+        Some(key) if !key.scopes.has_any(READERS) => again(SignInError::MayNotRead),
+        Some(key) => {
+            let cookie = app.sessions.begin(&key, is_secure(&parts.headers), now);
+            see(next, &cookie)
         }
     }
 }
 
-/// Ends the session.
+async fn read_form(app: &Weir, body: Body) -> Result<SignIn, Problem> {
+    let body = app.bodies.read(body, FORM_BYTES_MAX).await?;
+    let request = Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request = request.body(Body::from(body.bytes)).map_err(Problem::internal)?;
+    let form = <axum::Form<SignIn> as FromRequest<()>>::from_request(request, &()).await;
+    form.map(|axum::Form(form)| form).map_err(|error| Problem::invalid(error.body_text()))
+}
+
+/// `POST /signout`: the end of the session.
 pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
     if !from_own_page(&headers) {
-        return refused(ProblemPage::foreign_origin(frame(None)));
+        return html(StatusCode::FORBIDDEN, ProblemPage::foreign_origin(frame(None)).page());
     }
-    redirect("/", &app.sessions.end(&headers))
+    see("/", &app.sessions.end(&headers))
 }
 
-/// Answers a static file.
-pub(crate) async fn asset(Path(path): Path<String>) -> Response {
+fn see(path: &str, cookie: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path), (header::SET_COOKIE, cookie)]).into_response()
+}
+
+/// `GET /static/{path}`: the embedded files.
+pub(crate) async fn asset(Named(path): Named) -> Response {
     let Some(asset) = dashboards::asset(&path) else {
-        return refused(ProblemPage::not_found(frame(None), &format!("/static/{path}")));
+        let page = ProblemPage::not_found(frame(None), &format!("/static/{path}"));
+        return html(StatusCode::NOT_FOUND, page.page());
     };
-    let headers = [
+    let headers: [(HeaderName, &str); 3] = [
         (header::CONTENT_TYPE, asset.content_type),
         (header::CACHE_CONTROL, asset.cache_control()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    (headers, asset.bytes).into_response()
-}
-
-/// Returns what surrounds a page.
-pub(super) fn frame(key: Option<&Key>) -> Frame {
-    Frame { key: key.map(|key| key.name.to_string()), version: env!("CARGO_PKG_VERSION").to_owned() }
-}
-
-fn sign_in_page(next: &str, error: Option<SignInError>) -> SignInPage {
-    SignInPage { frame: frame(None), next: next.to_owned(), error }
-}
-
-fn redirect(to: &str, cookie: &str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, cookie)], "").into_response()
-}
-
-fn refused(problem: ProblemPage) -> Response {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = page(problem.page());
-    *response.status_mut() = status;
-    response
-}
-
-/// Answers HTML under the strict policy.
-fn page(html: Result<String, PageError>) -> Response {
-    let mut response = match html {
-        Ok(html) => html.into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a page could not be rendered");
-            (StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made").into_response()
-        }
-    };
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
+    (headers, asset.bytes.into_owned()).into_response()
 }

@@ -1,20 +1,21 @@
 //! Stored queries over HTTP: the list, and one by name with its parameters in the address.
 
 use ::queries::{Form, Params, StoredQuery};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use super::address::Named;
 use super::auth::{Authorized, Query};
 use super::error::Problem;
-use super::{App, query_string, sql};
+use super::{App, address, sql};
 use crate::clock;
 
 /// Lists the stored queries.
 #[utoipa::path(get, path = "/v1/queries", tag = "queries", summary = "Stored queries",
     responses((status = 200, description = "Name, area, title, parameters with types, defaults and units, columns")))]
 pub(crate) async fn list(_auth: Authorized<Query>, State(app): State<App>) -> Response {
-    let queries: Vec<Value> = app.catalogue.list().iter().map(|query| describe(query)).collect();
+    let queries: Vec<Value> = app.catalogue.load().list().iter().map(|query| describe(query)).collect();
     super::json(&json!({"queries": queries}))
 }
 
@@ -26,18 +27,21 @@ pub(crate) async fn list(_auth: Authorized<Query>, State(app): State<App>) -> Re
 pub(crate) async fn run(
     auth: Authorized<Query>,
     State(app): State<App>,
-    Path(name): Path<String>,
+    Named(name): Named,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    let (name, form) = match name.rsplit_once('.').and_then(|(stem, ending)| Some((stem, Form::from_extension(ending)?))) {
-        Some((stem, form)) => (stem.to_owned(), form),
-        None => (name, sql::accepted(&parts.headers)?),
+    let (name, form) =
+        match name.rsplit_once('.').and_then(|(stem, ending)| Some((stem, Form::from_extension(ending)?))) {
+            Some((stem, form)) => (stem.to_owned(), form),
+            None => (name, sql::accepted(&parts.headers)?),
+        };
+    let catalogue = app.catalogue.load_full();
+    let Some(query) = catalogue.get(&name) else {
+        let nearest = catalogue.hint(&name).map(|hint| format!("; {hint}")).unwrap_or_default();
+        return Err(Problem::not_found(format!("there is no stored query named {name:?}{nearest}")));
     };
-    let Some(query) = app.catalogue.get(&name) else {
-        return Err(Problem::not_found(format!("there is no stored query named {name:?}")));
-    };
-    let given: Vec<(String, String)> = query_string::read(&parts.uri)?;
+    let given: Vec<(String, String)> = address::parameters(&parts.uri)?;
     let given: Params = given.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let bound = query.bind(&given, clock::now())?;
     sql::answer(&app, &auth.key, (&query.sql, &bound), form, app.config.sql.rows_max).await

@@ -42,9 +42,7 @@ fn api() -> Routes {
 
 /// What pages of other origins may use, too.
 fn browsers() -> Routes {
-    Routes::default()
-        .post("/v1/events", events::receive)
-        .open(Method::OPTIONS, "/v1/events", cors::preflight)
+    Routes::default().post("/v1/events", events::receive).open(Method::OPTIONS, "/v1/events", cors::preflight)
 }
 
 /// What people see. Pages send those who are not signed in to the form.
@@ -63,7 +61,7 @@ pub(crate) fn router(app: App) -> Router {
     let people = people().wrap(|routes| routes.route_layer(CompressionLayer::new()));
     let (routes, _) = api().and(browsers).and(people).into_parts();
     routes
-        .fallback(|| async { Problem::not_found("nothing is at this path") })
+        .fallback(|| async { Problem::NoRoute })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .with_state(app)
 }
@@ -79,7 +77,9 @@ mod tests {
             .as_object()
             .unwrap()
             .iter()
-            .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}")))
+            .flat_map(|(path, methods)| {
+                methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+            })
             .collect();
         let (_, routes) = api().and(browsers()).into_parts();
         let mut routed: Vec<String> =

@@ -1,13 +1,14 @@
 //! Rules over HTTP: which there are, how each runs, and in which mode.
 
-use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::response::Response;
 use ::queries::Mode;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::address::Named;
 use super::auth::{Authorized, Review};
 use super::error::Problem;
 use super::{App, blocking, json as answer};
@@ -44,7 +45,7 @@ pub(crate) async fn list(_auth: Authorized<Review>, State(app): State<App>) -> R
 pub(crate) async fn show(
     _auth: Authorized<Review>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     let Some((rule, _)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
     let (rules, _) = app.rulebook.list(clock::now());
@@ -60,7 +61,7 @@ pub(crate) async fn show(
 pub(crate) async fn put_mode(
     auth: Authorized<Review>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
     let body = app.bodies.read(body, BODY_BYTES_MAX).await?;

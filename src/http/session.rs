@@ -63,6 +63,11 @@ fn cookie(id: &str, max_age_s: i64, secure: bool) -> String {
     format!("{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}")
 }
 
+/// Tells whether the request brings a session, living or not.
+pub(crate) fn has_cookie(headers: &HeaderMap) -> bool {
+    cookie_of(headers).is_some()
+}
+
 fn cookie_of(headers: &HeaderMap) -> Option<&str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));

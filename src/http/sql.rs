@@ -1,11 +1,11 @@
 //! `POST /v1/sql`: one statement in, one answer out, in the form that the client accepts. What a statement may do is
 //! `queries::Engine`'s to say.
 
+use ::queries::{Answer, Form, Params, QueryError, encode, to_json};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use ::queries::{Answer, Form, Params, QueryError, encode, to_json};
 use futures::StreamExt;
 use futures::stream;
 use serde::Deserialize;

@@ -19,6 +19,7 @@ struct Status<'a> {
     recovery: Progress,
     #[serde(flatten)]
     storage: ingest::Status,
+    geo: ingest::EnricherStatus,
     verdicts: VerdictStatus,
     rules: &'a crate::rulebook::RulesStatus,
 }
@@ -53,6 +54,7 @@ fn status<'a>(app: &Weir, rules: &'a crate::rulebook::RulesStatus, now: i64) -> 
         ready: matches!(recovery, Progress::Ready),
         recovery,
         storage: app.ingest.status(),
+        geo: app.enricher.status(),
         verdicts: app.verdicts.status(),
         rules,
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use ::queries::Tables;
+use ::queries::engine::sql_type;
 use axum::extract::State;
 use axum::response::Response;
 use datafusion::catalog::TableProvider;
@@ -64,7 +65,7 @@ struct Table {
 struct Described {
     name: &'static str,
     #[serde(rename = "type")]
-    ty: &'static str,
+    ty: String,
     purpose: Purpose,
     doc: &'static str,
     /// Whether this key's SQL may read it.
@@ -95,10 +96,13 @@ fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {
         Partition::Day => "UTC day of received_at",
         Partition::Month => "first day of the UTC month of received_at",
     };
-    let own = Described { name: partition.column(), ty: "date", purpose: Purpose::Operate, doc, visible: true };
-    let columns = TableSchema::of(kind).columns().iter().map(|column: &Column| Described {
+    let own = Described { name: partition.column(), ty: "date".into(), purpose: Purpose::Operate, doc, visible: true };
+    let schema = TableSchema::of(kind);
+    let type_of =
+        |name: &str| schema.queried().field_with_name(name).map_or_else(|_| "text".into(), |f| sql_type(f.data_type()));
+    let columns = schema.columns().iter().map(|column: &Column| Described {
         name: column.name,
-        ty: type_name(column.ty),
+        ty: if column.ty == ColumnType::Json { "json".into() } else { type_of(column.name) },
         purpose: column.purpose,
         doc: column.doc,
         visible: may_read(column.purpose),
@@ -108,17 +112,6 @@ fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {
         partition: partition.column(),
         retention_days: kind.retention_days(),
         columns: columns.chain([own]).collect(),
-    }
-}
-
-const fn type_name(ty: ColumnType) -> &'static str {
-    match ty {
-        ColumnType::Text => "text",
-        ColumnType::Json => "json",
-        ColumnType::Int => "bigint",
-        ColumnType::Bool => "boolean",
-        ColumnType::Time => "timestamp",
-        ColumnType::Frames => "list<struct<module text, file text, function text, line bigint, col bigint, in_app boolean>>",
     }
 }
 

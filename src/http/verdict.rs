@@ -1,15 +1,17 @@
 //! The verdict routes: thin over `verdict/`. `POST /v1/verdict` is the hot path: nothing is allocated here but the answer.
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
+use super::address::Named;
 use super::auth::{Authorized, Need, Review, Verdict};
 use super::error::Problem;
-use super::{App, blocking, json, query_string};
+use super::{App, address, blocking, json, recorded};
 use crate::clock;
 use crate::control::Scope;
 use crate::verdict::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Caller, parse_kind};
@@ -63,22 +65,22 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).expect("answers are text and numbers")
 }
 
-/// Shows a decision of the last ten minutes.
+/// Shows a decision: from memory for ten minutes, then from the table `verdicts`.
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "verdicts", summary = "One decision",
     params(("id" = String, Path, description = "The decision's id")),
     responses((status = 200, description = "The decision, its action, entities and reasons"),
-        (status = 404, description = "Not made in the last ten minutes here")))]
+        (status = 404, description = "No such decision; of allows above 1,000 a second only samples are kept")))]
 pub(crate) async fn decision(
     _auth: Authorized<Review>,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
-    let id = id.parse().map_err(|_| Problem::not_found("this is not the id of a decision"))?;
-    let found = app.verdicts.decision(id, clock::now());
-    let decision = found.ok_or_else(|| {
-        Problem::not_found("no decision of this id was made in the last ten minutes; older ones are in the table verdicts")
-    })?;
-    Ok(json(&decision.detailed()))
+    let id: Uuid = id.parse().map_err(|_| Problem::not_found("this is not the id of a decision"))?;
+    if let Some(decision) = app.verdicts.decision(id, clock::now()) {
+        return Ok(json(&decision.detailed()));
+    }
+    let kept = recorded::decision(&app, id).await?;
+    kept.map(|decision| json(&decision)).ok_or_else(|| Problem::not_found("there is no decision of this id"))
 }
 
 /// Lists what is restrained now.
@@ -112,7 +114,7 @@ pub(crate) async fn put_override(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct Whom {
     entity_kind: String,
     entity: String,
 }
@@ -130,8 +132,7 @@ pub(crate) async fn delete_override(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = app.bodies.read(body, OVERRIDE_BYTES_MAX).await?;
-    let named: Named =
-        if body.bytes.is_empty() { query_string::read(&parts.uri)? } else { super::parse(&body.bytes)? };
+    let named: Whom = if body.bytes.is_empty() { address::parameters(&parts.uri)? } else { super::parse(&body.bytes)? };
     blocking(move || {
         let kind = parse_kind(&named.entity_kind)?;
         let entity = app.verdicts.entity_name(kind, &named.entity, clock::now())?;

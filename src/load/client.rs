@@ -54,6 +54,16 @@ pub(crate) struct Answer {
     pub(crate) rejects: Vec<Refused>,
 }
 
+impl Answer {
+    /// Returns the answer to an import, in events: as they come, its counts hold the rows of `rejects`, too.
+    pub(crate) fn of_import(mut self) -> Self {
+        let taken = self.received.saturating_sub(self.rejected);
+        self.duplicate = self.duplicate.min(taken);
+        self.stored = taken - self.duplicate;
+        self
+    }
+}
+
 /// What a server makes of a body as a whole.
 pub(crate) enum Posted {
     /// It took it.
@@ -147,7 +157,10 @@ impl Client {
             letter.body = Cow::Owned(zstd::encode_all(body, 1)?);
             letter.headers.push(("content-encoding", "zstd"));
         }
-        self.patiently(&letter, tell)
+        match self.patiently(&letter, tell)? {
+            Posted::Taken(answer) if import.is_some() => Ok(Posted::Taken(answer.of_import())),
+            posted => Ok(posted),
+        }
     }
 
     /// Posts JSON to a path once; returns the status and the answer's text.

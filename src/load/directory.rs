@@ -64,10 +64,8 @@ impl Directory {
                 }
                 Err(error) => return Err(error.into()),
             };
-            // An import's rows include those of `rejects`; the events are what is left.
-            let duplicate = duplicate.min(received - rejected);
-            let stored = if import.is_some() { received - rejected - duplicate } else { stored };
-            return Ok(Answer { received, stored, duplicate, rejected, rejects });
+            let answer = Answer { received, stored, duplicate, rejected, rejects };
+            return Ok(if import.is_some() { answer.of_import() } else { answer });
         }
     }
 

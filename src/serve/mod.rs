@@ -1,6 +1,6 @@
 //! The server's life: everything is opened in order, requests are served, and a signal ends it without losing anything.
 
-mod listen;
+mod listener;
 mod names;
 mod open;
 mod watch;
@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::control::{KeyText, Scopes};
 use crate::http::{self, Weir};
+
+use listener::Listener;
 
 pub(crate) use open::{engine_config, open_directory, policy, query_directory, rule_directories};
 
@@ -49,20 +50,16 @@ pub(crate) async fn run(
             config.server.listen
         );
     }
-    let listener = TcpListener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
-    let address = listener.local_addr()?;
+    let listener =
+        Listener::bind(&config.server).await.with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let address = listener.address()?;
     let weir = open::open(config, &options).await?;
     let background = watch::start(&weir);
-    let connections = listen::Connections::new(&weir.config.server);
     let router = http::router(Arc::clone(&weir));
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     std::io::stdout().flush()?;
     ready(&format!("http://{address}"), &weir);
-    listen::serve(listener, router, &connections, stop).await;
-    info!("stopping: no new connections");
-    connections.drain(Duration::from_millis(weir.config.server.drain_timeout_ms)).await;
+    listener.run(router, stop).await;
     background.stop().await;
     match tokio::time::timeout(SETTLE_TIMEOUT, weir.ingest.shutdown()).await {
         Ok(Ok(())) => info!("stopped; everything is in its tables"),
@@ -75,7 +72,8 @@ pub(crate) async fn run(
 /// Completes at SIGTERM or SIGINT.
 pub(crate) async fn signalled() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         warn!("signals cannot be received; end the process by SIGKILL, which is always safe");
         return std::future::pending().await;
     };

@@ -39,6 +39,11 @@ impl Pseudonyms for Names {
     }
 
     fn refuses_id(&self, id: &str) -> Option<&'static str> {
-        ingest::id_offence(id)
+        ingest::id_offence(id).map(|offence| match offence {
+            "an e-mail address" => "looks like an e-mail address; ids are opaque",
+            "a card number" => "looks like a card number; ids are opaque",
+            "an IP address" => "looks like an IP address; ids are opaque",
+            _ => "looks like something that must not be kept; ids are opaque",
+        })
     }
 }

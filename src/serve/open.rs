@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use ingest::{Enricher, Fingerprinter, Ingest, Judge, Limits, Observer, Rows};
+use arc_swap::ArcSwap;
+use ingest::{Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
 
 use super::Options;
@@ -12,18 +14,23 @@ use super::names::Names;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
-use crate::http::{BodyReader, Decoders, Sessions, Weir};
+use crate::http::{BodyReader, Decoders, Overview, Sessions, Weir};
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, OverrideStore, Parts, Policy, VerdictService};
 
 /// What all bodies together may hold in memory while they are read.
 const BODIES_BYTES_MAX: usize = 256 << 20;
+/// Upper bounds of the buckets that every histogram has, seconds.
+const LATENCY_BUCKETS_S: [f64; 14] =
+    [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
 
 /// Opens everything of a server.
 pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Arc<Weir>> {
     let now = clock::now();
     let dir = config.server.data.clone();
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create the data directory {}", dir.display()))?;
+    create_directory(&dir)?;
+    // Before anything that counts: a counter that was looked up without a recorder never shows.
+    let metrics = metrics_recorder()?;
     let control = Arc::new(Control::open(&dir)?);
     let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
     let enricher = enricher(&config, &control, &salts, now)?;
@@ -35,34 +42,50 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
     let ingest = open_ingest(&config, &control, &enricher, observer, now).await?;
     let keyring = keyring(&control, options, now)?;
-    let verdicts = verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
+    let verdicts =
+        verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
     verdicts.set_rule_actions(rulebook.actions());
-    let (catalogue, problems) = Catalogue::load(Some(&query_directory(&config)));
-    for problem in &problems {
-        tracing::warn!(%problem, "a stored query is left out");
-    }
-    let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
-        .set_buckets(&[0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0])?
-        .install_recorder()?;
-    crate::http::describe_metrics();
+    let catalogue = catalogue(&config);
     let server = &config.server;
     Ok(Arc::new(Weir {
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
         decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
-        control,
         keyring,
         sessions: Sessions::default(),
-        catalogue: Arc::new(catalogue),
+        catalogue: ArcSwap::from_pointee(catalogue),
         ingest,
         engine,
         enricher,
         salts,
         rulebook,
         verdicts,
+        overview: Overview::default(),
         metrics,
         started_at: now,
         config,
     }))
+}
+
+/// Makes the data directory for its owner alone: it holds what people did.
+fn create_directory(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("cannot create the data directory {}", dir.display()))
+}
+
+fn metrics_recorder() -> anyhow::Result<PrometheusHandle> {
+    let handle = PrometheusBuilder::new().set_buckets(&LATENCY_BUCKETS_S)?.install_recorder()?;
+    crate::http::describe_metrics();
+    Ok(handle)
+}
+
+/// Reads the stored queries: built-in ones, then the operator's over them. A bad file is told of and left out.
+pub(super) fn catalogue(config: &Config) -> Catalogue {
+    let (catalogue, problems) = Catalogue::load(Some(&query_directory(config)));
+    for problem in &problems {
+        tracing::warn!(%problem, "a stored query is left out");
+    }
+    catalogue
 }
 
 /// Opens a data directory for a command that no server serves: events in, nothing scored.
@@ -78,7 +101,7 @@ pub(crate) async fn open_directory(dir: &Path) -> anyhow::Result<Arc<Ingest>> {
     }
     let mut config = Config::default();
     config.server.data = dir.to_owned();
-    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    create_directory(dir)?;
     let now = clock::now();
     let control = Arc::new(Control::open(dir)?);
     let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
@@ -103,18 +126,7 @@ async fn open_ingest(
     let given = &config.ingest;
     let fingerprint_key = control.secret("fingerprints", now)?;
     let app_id = format!("weir-{}", blake3::Hash::from(control.secret("log", now)?).to_hex());
-    let limits = Limits {
-        body_bytes_max: given.body_bytes_max,
-        decoded_bytes_max: given.decoded_bytes_max,
-        event_bytes_max: given.event_bytes_max,
-        events_max: given.events_max,
-        properties_depth_max: given.properties_depth_max,
-        json_depth_max: given.json_depth_max,
-        expansion_ratio_max: given.expansion_ratio_max,
-        past_ms_max: given.past_ms_max,
-        future_ms_max: given.future_ms_max,
-    };
-    let judge = Judge::new(limits, Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
+    let judge = Judge::new(config.limits(), Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
     let settings = ingest::Config {
         segment_bytes_max: given.segment_bytes_max,
         flush_interval_ms: given.flush_interval_ms,

@@ -1,5 +1,6 @@
 //! What goes on beside the requests: rules, recorded decisions, files that may change, salts that rotate.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::open::policy;
+use super::open::{catalogue, policy, query_directory};
 use crate::clock;
 use crate::http::Weir;
 
@@ -64,11 +65,19 @@ async fn rules(weir: Arc<Weir>) {
     rulebook.run(ingest, move |rulebook| verdicts.set_rule_actions(rulebook.actions())).await;
 }
 
-/// Looks at the files that may change under us: the policy, the geo databases; and rotates the salts.
+/// Looks at the files that may change under us: the policy, the stored queries, the geo databases; rotates the salts;
+/// and folds the samples of histograms, which would pile up until somebody asks for the metrics.
 async fn files(weir: Arc<Weir>) {
     let mut policy_seen = policy_stamp(&weir);
+    let mut queries_seen = newest_query(&query_directory(&weir.config));
     for round in 0_u64.. {
         tokio::time::sleep(FILES_LOOK).await;
+        weir.metrics.run_upkeep();
+        let queries = newest_query(&query_directory(&weir.config));
+        if queries != queries_seen {
+            queries_seen = queries;
+            weir.catalogue.store(Arc::new(catalogue(&weir.config)));
+        }
         let enricher = Arc::clone(&weir.enricher);
         if let Err(error) = tokio::task::spawn_blocking(move || enricher.reload_if_changed()).await {
             error!(%error, "the geo databases could not be looked at");
@@ -78,7 +87,9 @@ async fn files(weir: Arc<Weir>) {
             policy_seen = stamp;
             match policy(&weir.config) {
                 Ok(policy) => weir.verdicts.set_policy(policy),
-                Err(error) => warn!(error = format!("{error:#}"), "the changed policy is wrong; the one before stays in force"),
+                Err(error) => {
+                    warn!(error = format!("{error:#}"), "the changed policy is wrong; the one before stays in force")
+                }
             }
         }
         if round.is_multiple_of(SALTS_LOOK_ROUNDS)
@@ -93,4 +104,17 @@ fn policy_stamp(weir: &Weir) -> Option<(u64, SystemTime)> {
     let beside = weir.config.server.data.join("policy.toml");
     let metadata = std::fs::metadata(weir.config.verdict.policy.as_ref().unwrap_or(&beside)).ok()?;
     Some((metadata.len(), metadata.modified().ok()?))
+}
+
+/// What changes when any stored query does: how many there are, their bytes, and the newest's time.
+fn newest_query(dir: &Path) -> (usize, u64, Option<SystemTime>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return (0, 0, None) };
+    entries.flatten().fold((0, 0, None), |(count, bytes, newest), entry| {
+        let Ok(metadata) = entry.metadata() else { return (count, bytes, newest) };
+        if metadata.is_dir() {
+            let (more, more_bytes, other) = newest_query(&entry.path());
+            return (count + more, bytes + more_bytes, newest.max(other));
+        }
+        (count + 1, bytes + metadata.len(), newest.max(metadata.modified().ok()))
+    })
 }

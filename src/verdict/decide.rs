@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use queries::{EntityKind, StepUp};
+use uuid::Uuid;
 
 use super::decisions::{Decision, Verdict, new_id};
 use super::error::VerdictError;
@@ -95,6 +96,7 @@ impl VerdictService {
         now: i64,
         started: Instant,
     ) -> Arc<Decision> {
+        let id = new_id(now);
         let freshness = (self.freshness)();
         let degraded = is_degraded(freshness, policy, now);
         let terms = Terms {
@@ -102,7 +104,8 @@ impl VerdictService {
             policy: action,
             policy_version: policy.version(),
             now,
-            jitter_percent: rand::random_range(0..=10),
+            // The id's last byte is random already.
+            jitter_percent: id.as_bytes()[15] % 11,
         };
         let mut folded = self.fold_evidence(question, terms);
         let limited = self.apply_limits(&mut folded, question, policy, action, degraded, now);
@@ -113,14 +116,15 @@ impl VerdictService {
                 WhenDegraded::Review => folded.step_up_to(StepUp::Review),
             }
         }
-        let decision = Arc::new(to_decision(folded, question, policy, freshness, (degraded, limited), now));
+        let decision = Arc::new(to_decision(id, folded, question, policy, freshness, (degraded, limited), now));
         let elapsed = started.elapsed();
         if !question.dry_run {
             let latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
             self.recorder.record(&decision, question, latency_us);
             self.decisions.insert(decision.id.as_u128(), Arc::clone(&decision), now);
-            action.decided[decision.verdict as usize].increment(1);
-            self.latency.record(elapsed.as_secs_f64());
+            action.decided.count(decision.verdict);
+            let latency = self.latency.get_or_init(|| metrics::histogram!("weir_verdict_seconds"));
+            latency.record(elapsed.as_secs_f64());
         }
         decision
     }
@@ -229,6 +233,7 @@ fn is_degraded(freshness: Freshness, policy: &Policy, now: i64) -> bool {
 }
 
 fn to_decision(
+    id: Uuid,
     folded: Folded,
     question: &Question<'_>,
     policy: &Policy,
@@ -249,7 +254,7 @@ fn to_decision(
     };
     let after_ms = |ms: u64| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX / 2_000).saturating_mul(1_000));
     Decision {
-        id: new_id(now),
+        id,
         at: now,
         verdict: folded.verdict,
         step_up: folded.step_up,

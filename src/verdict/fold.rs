@@ -136,11 +136,6 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Returns the request's score so far: the highest of its entities'.
-    pub(crate) const fn score(&self) -> u8 {
-        self.top.score
-    }
-
     /// Ends the folding.
     pub(crate) fn finish(mut self) -> Folded {
         if let Some(deny) = self.deny.take() {

@@ -1,1 +1,16 @@
-//! it
+//! Black-box tests: the real binary, spoken to over HTTP and on its command line, held against the HTTP contract.
+//!
+//! `server` starts and ends the program, `http` speaks to it, `lake` reads its tables without it, `mmdb` writes address
+//! databases. Every other module tests one part of the contract. Not the insides of the crates: those have their own tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
+
+mod cli;
+mod durability;
+mod events;
+mod http;
+mod lake;
+mod mmdb;
+mod scenarios;
+mod server;
+mod verdicts;

@@ -1,9 +1,4 @@
 // Buttons that copy a piece of text. One listener on the document, because parts of a page are replaced while it is open.
-const reveal = () => {
-  if (!navigator.clipboard) return; // Without a secure context the text can still be selected.
-  for (const button of document.querySelectorAll("[data-copy][hidden]")) button.hidden = false;
-};
-
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copy]");
   const source = button && document.getElementById(button.dataset.copy);
@@ -12,13 +7,8 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(source.textContent);
     button.textContent = "Copied";
   } catch {
+    // Without a secure context there is no clipboard; the text is then ready for the reader's own shortcut.
     getSelection().selectAllChildren(source);
     button.textContent = "Selected";
   }
-  setTimeout(() => {
-    button.textContent = "Copy";
-  }, 2000);
 });
-
-document.addEventListener("htmx:after:swap", reveal);
-reveal();

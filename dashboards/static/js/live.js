@@ -34,7 +34,7 @@ const fresh = () => {
 
 const signInLink = () => {
   const link = document.createElement("a");
-  link.href = `/signin?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.href = location.pathname + location.search; // Who is not signed in is shown the form there.
   link.textContent = "Sign in again";
   return link;
 };
@@ -43,7 +43,9 @@ content.addEventListener("htmx:before:request", (event) => {
   if (paused || ended || document.hidden) event.preventDefault();
 });
 
-content.addEventListener("htmx:after:swap", fresh);
+content.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.response.status < 400) fresh(); // An error swaps nothing, but htmx calls that a swap, too.
+});
 
 content.addEventListener("htmx:response:error", (event) => {
   const status = event.detail.ctx.response.status;

@@ -161,7 +161,8 @@ impl DedupeIndex {
             let borrowed: Vec<&Sidecar> = sources.iter().map(Arc::as_ref).collect();
             let newest = borrowed.iter().map(|source| source.span().last_seq).max().unwrap_or_default();
             // Named apart from its sources, so that a crash leaves either all of them or the merged file beside them.
-            let path = self.dir.join(format!("{newest:020}-{}.{EXTENSION}", borrowed.len() + self.generation(&sources)));
+            let path =
+                self.dir.join(format!("{newest:020}-{}.{EXTENSION}", borrowed.len() + self.generation(&sources)));
             sidecars.push(Arc::new(Sidecar::merge(&path, &borrowed, &self.disk)?));
             dropped.extend(sources);
         }

@@ -110,13 +110,11 @@ impl Sidecar {
                 (first, u32::from_le_bytes(entry[8..].try_into().expect("four bytes")))
             })
             .collect();
-        let words = words.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).collect();
+        let words =
+            words.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).collect();
         let filter = BloomFilter::from_vec(words).seed(&0).hashes(hashes);
-        let span = Span {
-            first_received_at: wide(12) as i64,
-            last_received_at: wide(20) as i64,
-            last_seq: wide(28) as i64,
-        };
+        let span =
+            Span { first_received_at: wide(12) as i64, last_received_at: wide(20) as i64, last_seq: wide(28) as i64 };
         Ok(Self { file, path: path.to_owned(), count, span, blocks, filter })
     }
 

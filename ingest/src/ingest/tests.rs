@@ -197,16 +197,24 @@ async fn small_files_are_merged_and_sorted_and_deleted_only_when_unread() {
     drop(merged);
     ingest.tables[0].maintain(i64::MAX / 2);
     ingest.tables[0].settle(Vec::new(), 0).await.unwrap();
-    let files = || std::fs::read_dir(dir.path().join("lake/usage")).unwrap().flatten().map(|day| {
-        std::fs::read_dir(day.path()).unwrap().count()
-    }).max().unwrap();
+    let files = || {
+        std::fs::read_dir(dir.path().join("lake/usage"))
+            .unwrap()
+            .flatten()
+            .map(|day| std::fs::read_dir(day.path()).unwrap().count())
+            .max()
+            .unwrap()
+    };
     assert!(files() >= 10, "a cut still reads the small files");
     drop(before);
     ingest.tables[0].maintain(i64::MAX / 2);
     ingest.tables[0].settle(Vec::new(), 0).await.unwrap();
-    let remaining = std::fs::read_dir(dir.path().join("lake/usage")).unwrap().flatten().filter(|day| {
-        day.file_name().to_string_lossy().starts_with("day=")
-    }).map(|day| std::fs::read_dir(day.path()).unwrap().count()).sum::<usize>();
+    let remaining = std::fs::read_dir(dir.path().join("lake/usage"))
+        .unwrap()
+        .flatten()
+        .filter(|day| day.file_name().to_string_lossy().starts_with("day="))
+        .map(|day| std::fs::read_dir(day.path()).unwrap().count())
+        .sum::<usize>();
     assert_eq!(remaining as u64, ingest.status().tables["usage"].files);
     let order = sql(&ingest, "select account_id from usage").await;
     assert_eq!(order.iter().map(|batch| batch.num_rows()).sum::<usize>(), 50);
@@ -237,7 +245,40 @@ async fn an_import_is_committed_once_and_partitioned_by_its_own_time() {
     assert_eq!(ingest.import(import(), &origin).await.unwrap(), (3, 0));
     assert_eq!(ingest.import(import(), &origin).await.unwrap(), (0, 3), "a repeat is not committed again");
     assert_eq!(number(&ingest, "select count(distinct day) from usage").await, 3);
-    assert_eq!(number(&ingest, "select count(*) from usage where day = date '2024-10-04' and received_at = ts").await, 1);
+    assert_eq!(
+        number(&ingest, "select count(*) from usage where day = date '2024-10-04' and received_at = ts").await,
+        1
+    );
+}
+
+/// An observer that answers each record with a row of its own, as live rules do when a hit opens.
+struct Echo;
+
+impl Observer for Echo {
+    fn observe(&self, committed: &Committed) -> Rows {
+        let mut rows = Rows::default();
+        if committed.batches.iter().any(|(kind, _)| *kind == Kind::Usage) {
+            let mut row = rows.begin(Kind::Hits);
+            row.text("event_id", "hit").text("rule", "echo").time("ts", committed.received_at);
+            row.finish(None);
+        }
+        rows
+    }
+}
+
+/// The rows of the observer were once subtracted from the queue's gauge without ever being added: it wrapped around, and
+/// from the first hit on every request was told that the queue is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_the_observer_do_not_count_as_queued() {
+    let dir = tempfile::tempdir().unwrap();
+    let ingest = Ingest::open(config(dir.path()), judge(), Arc::new(Echo)).await.unwrap();
+    wait_until(|| ingest.recovery() == Recovery::Ready).await;
+    for round in 0..20 {
+        append(&ingest, names(&format!("r{round}"), 0..5)).await;
+    }
+    wait_until(|| ingest.status().tables["hits"].unflushed_rows > 0).await;
+    append(&ingest, names("later", 0..5)).await;
+    assert_eq!(ingest.gauges.queued_bytes.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

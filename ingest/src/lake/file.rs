@@ -74,13 +74,7 @@ const CLUSTERED_PREFIX: &str = "sorted-";
 
 impl DataFile {
     /// Describes a file that is about to be added.
-    pub(crate) fn describe(
-        path: String,
-        bytes: u64,
-        partition: i32,
-        spans: &Spans,
-        modified_ms: i64,
-    ) -> Self {
+    pub(crate) fn describe(path: String, bytes: u64, partition: i32, spans: &Spans, modified_ms: i64) -> Self {
         let Spans { rows, received_at, ts } = *spans;
         Self { path, bytes, rows, partition, received_at, ts, modified_ms }
     }
@@ -132,7 +126,7 @@ impl DataFile {
             .map(|date| (date - chrono::NaiveDate::default()).num_days() as i32)
             .ok_or_else(|| IngestError::Damaged(format!("{}/{} has no {column}", kind.table(), add.path)))?;
         let stats: Option<Stats> = add.stats.as_deref().and_then(|stats| serde_json::from_str(stats).ok());
-        let span = |pick: fn(&Bounds) -> Option<&String>| {
+        let span = |pick: fn(&Bounds) -> Option<&str>| {
             let stats = stats.as_ref()?;
             Some(Span { min: micros(pick(&stats.min_values)?)?, max: micros(pick(&stats.max_values)?)? })
         };
@@ -141,8 +135,8 @@ impl DataFile {
             bytes: add.size.max(0) as u64,
             rows: stats.as_ref().map_or(0, |stats| stats.num_records),
             partition,
-            received_at: span(|bounds| bounds.received_at.as_ref()),
-            ts: span(|bounds| bounds.ts.as_ref()),
+            received_at: span(|bounds| bounds.received_at.as_deref()),
+            ts: span(|bounds| bounds.ts.as_deref()),
             modified_ms: add.modification_time,
         })
     }
@@ -157,7 +151,7 @@ fn rfc3339(micros: i64) -> String {
     DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-fn micros(text: &String) -> Option<i64> {
+fn micros(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_micros())
 }
 

@@ -121,12 +121,12 @@ impl CutProvider {
         let partition_place = schema.fields().len() - 1;
         let file_schema = Arc::new(schema.project(&(0..partition_place).collect::<Vec<_>>())?);
         let partition_field = Arc::new(Field::clone(schema.field(partition_place)));
-        let mut options = TableParquetOptions::default();
-        options.global = session.config_options().execution.parquet.clone();
+        let global = session.config_options().execution.parquet.clone();
+        let options = TableParquetOptions { global, ..TableParquetOptions::default() };
         let source = ParquetSource::new(
             ScanSchema::builder(Arc::clone(&file_schema)).with_table_partition_cols(vec![partition_field]).build(),
         )
-            .with_table_parquet_options(options);
+        .with_table_parquet_options(options);
         let rows = files.iter().map(|file| file.rows as usize).sum();
         let bytes = files.iter().map(|file| file.bytes as usize).sum();
         let groups = self.groups(session, &file_schema, files);
@@ -174,12 +174,7 @@ impl CutProvider {
     }
 
     /// Leaves out files that cannot hold a row the filters ask for.
-    fn select_files(
-        &self,
-        session: &dyn Session,
-        schema: &SchemaRef,
-        filters: &[Expr],
-    ) -> Result<Vec<&Arc<DataFile>>> {
+    fn select_files(&self, session: &dyn Session, schema: &SchemaRef, filters: &[Expr]) -> Result<Vec<&Arc<DataFile>>> {
         let files: Vec<&Arc<DataFile>> = self.0.files.files.iter().collect();
         let Some(filter) = conjunction(filters.iter().cloned()) else { return Ok(files) };
         let df_schema = DFSchema::try_from(Arc::clone(schema))?;

@@ -137,7 +137,10 @@ impl Owner {
     async fn read_state(&mut self) -> Result<(), IngestError> {
         let state = self.table.snapshot()?;
         self.flushed_seq = self.txn_version(&self.lake.app_id).await?.unwrap_or(0);
-        #[expect(deprecated, reason = "the Arrow form of the same facts is private without delta-rs' DataFusion feature")]
+        #[expect(
+            deprecated,
+            reason = "the Arrow form of the same facts is private without delta-rs' DataFusion feature"
+        )]
         let adds = state.log_data().iter().map(|view| view.add_action()).collect::<Vec<_>>();
         self.files =
             adds.iter().map(|add| DataFile::from_add(self.kind, add).map(Arc::new)).collect::<Result<_, _>>()?;
@@ -420,7 +423,8 @@ async fn open_table(lake: &Lake, kind: Kind) -> Result<Option<DeltaTable>, Inges
 
 fn handle(lake: &Lake, kind: Kind) -> Result<DeltaTable, IngestError> {
     let dir = lake.dir.join(kind.table());
-    let url = url::Url::from_directory_path(&dir).map_err(|()| IngestError::internal("the data directory is relative"))?;
+    let url =
+        url::Url::from_directory_path(&dir).map_err(|()| IngestError::internal("the data directory is relative"))?;
     let builder = DeltaTableBuilder::from_url(url.clone())?;
     Ok(builder.with_storage_backend(Arc::clone(&lake.store), url).build()?)
 }
@@ -431,7 +435,8 @@ async fn create_table(lake: &Lake, kind: Kind) -> Result<DeltaTable, IngestError
     let partition_field = arrow::datatypes::Field::new(partition, arrow::datatypes::DataType::Date32, true);
     let mut fields: Vec<Arc<arrow::datatypes::Field>> = schema.stored().fields().iter().cloned().collect();
     fields.push(Arc::new(partition_field));
-    let columns: StructType = (&arrow::datatypes::Schema::new(fields)).try_into_kernel().map_err(IngestError::internal)?;
+    let columns: StructType =
+        (&arrow::datatypes::Schema::new(fields)).try_into_kernel().map_err(IngestError::internal)?;
     let table = CreateBuilder::new()
         .with_log_store(handle(lake, kind)?.log_store())
         .with_table_name(kind.table())

@@ -29,6 +29,9 @@ fn luhn(digits: &[u8]) -> bool {
 
 /// Tells whether the whole text is a card number, its groups parted by blanks, dashes or dots.
 pub(super) fn is_card(text: &str) -> bool {
+    if text.len() < CARD_DIGITS_MIN {
+        return false;
+    }
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_digit).collect();
     text.bytes().all(|byte| byte.is_ascii_digit() || is_separator(byte)) && is_card_digits(&digits)
 }

@@ -122,9 +122,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Read {
         return Read::Damaged(if unwritten(last_block) { Damage::CutOff } else { Damage::Corrupt });
     }
     match decode_body(&framed[HEADER_BYTES..]) {
-        Some(batches) => {
-            Read::Record(Record { first_seq: wide(16), received_at: wide(24), batches }, framed.len())
-        }
+        Some(batches) => Read::Record(Record { first_seq: wide(16), received_at: wide(24), batches }, framed.len()),
         None => Read::Damaged(Damage::Corrupt),
     }
 }

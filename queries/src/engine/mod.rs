@@ -134,6 +134,14 @@ impl Engine {
         self.sessions.session(tables, self.pool()).map(SessionContext::new_with_state)
     }
 
+    /// Refuses a text that a question may not be: too long, too deep, or no query. Needs a large stack.
+    ///
+    /// # Errors
+    /// Those that `ask` has before it plans.
+    pub(crate) fn guard(&self, sql: &str) -> Result<(), QueryError> {
+        guard::parse(sql, &self.config).map(drop)
+    }
+
     fn pool(&self) -> Arc<QueryPool> {
         Arc::new(QueryPool::new(self.config.query_memory_bytes_max, Arc::clone(&self.budget)))
     }

@@ -42,7 +42,7 @@ impl Terms {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.rule.as_bytes()).update(&[0]).update(entity.as_bytes());
         let first: [u8; 4] = hasher.finalize().as_bytes()[..4].try_into().expect("a hash has 32 bytes");
-        let place = u64::from(u32::from_le_bytes(first)) * 1_000_000 >> 32;
+        let place = (u64::from(u32::from_le_bytes(first)) * 1_000_000) >> 32;
         if place < u64::from(self.rollout_ppm) { Mode::Live } else { Mode::Shadow }
     }
 }
@@ -74,12 +74,11 @@ pub(crate) struct Lifecycle {
     open: HashMap<Arc<str>, OpenHit>,
     /// One entry a hit, at an end it had; when it comes up, the hit may have been prolonged.
     ends: BinaryHeap<Reverse<(i64, Arc<str>)>>,
-    refused: u64,
 }
 
 impl Lifecycle {
     pub(crate) fn new(terms: Terms) -> Self {
-        Self { terms, open: HashMap::new(), ends: BinaryHeap::new(), refused: 0 }
+        Self { terms, open: HashMap::new(), ends: BinaryHeap::new() }
     }
 
     pub(crate) fn entity_kind(&self) -> EntityKind {
@@ -186,8 +185,7 @@ impl Lifecycle {
         }
         let (until_written, observed_written) = (hit.until, hit.observed);
         let entity = Arc::clone(&hit.entity);
-        self.open
-            .insert(entity, OpenHit { hit, is_true: true, until_written, observed_written, is_unsettled: true });
+        self.open.insert(entity, OpenHit { hit, is_true: true, until_written, observed_written, is_unsettled: true });
     }
 
     /// Brings the hits in line with a state that was read anew as of `at`: `is_true` holds the entities of which the rule
@@ -236,7 +234,6 @@ impl Lifecycle {
         out: &mut Vec<Transition>,
     ) {
         if self.open.len() >= OPEN_HITS_MAX {
-            self.refused += 1;
             metrics::counter!("weir_rule_hits_refused_total", "rule" => self.terms.rule.to_string()).increment(1);
             return;
         }
@@ -263,13 +260,8 @@ impl Lifecycle {
         book.put(Arc::clone(&hit));
         out.push(Transition { kind: TransitionKind::Opened, hit: Arc::clone(&hit), at });
         self.ends.push(Reverse((until, Arc::clone(&entity))));
-        let open = OpenHit {
-            hit,
-            is_true: true,
-            until_written: until,
-            observed_written: found.observed,
-            is_unsettled: false,
-        };
+        let open =
+            OpenHit { hit, is_true: true, until_written: until, observed_written: found.observed, is_unsettled: false };
         self.open.insert(entity, open);
     }
 }
@@ -283,17 +275,9 @@ fn edge(open: &mut OpenHit, at: i64, out: &mut Vec<Transition>) {
     open.is_true = false;
 }
 
-fn renew(
-    open: &mut OpenHit,
-    found: Evaluation,
-    until: i64,
-    at: i64,
-    book: &HitBook,
-    out: &mut Vec<Transition>,
-) {
+fn renew(open: &mut OpenHit, found: Evaluation, until: i64, at: i64, book: &HitBook, out: &mut Vec<Transition>) {
     let hit = &open.hit;
-    let is_row =
-        hit.verdict != found.verdict || hit.points != found.points || found.observed > open.observed_written;
+    let is_row = hit.verdict != found.verdict || hit.points != found.points || found.observed > open.observed_written;
     open.is_true = true;
     open.hit = Arc::new(Hit {
         verdict: found.verdict,

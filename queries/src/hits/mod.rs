@@ -12,4 +12,4 @@ mod restore;
 pub use book::{HitBook, HitsOf};
 pub use hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
 pub(crate) use lifecycle::{Evaluation, Lifecycle, Terms};
-pub use restore::{RESTORE_SQL, RestoredHit, read_restored_hits};
+pub use restore::{RESTORE_SQL, RestoredHit, close_orphans, read_restored_hits};

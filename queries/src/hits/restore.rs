@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 
-use super::hit::{EntityKind, Hit, Mode, Restraint, StepUp};
+use super::hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
 
 /// The question whose answer [`read_restored_hits`] reads: the last row of every hit that no row closed, those included
 /// whose written end has passed (a hit that stayed true was prolonged without a row; its rule will tell).
@@ -41,6 +41,17 @@ pub fn read_restored_hits(batches: &[RecordBatch]) -> Result<Vec<RestoredHit>, S
         read_batch(batch, &mut hits)?;
     }
     Ok(hits)
+}
+
+/// Returns the transitions that close restored hits which no rule took over: their rules are gone or have a new text. The
+/// book never had them.
+#[must_use]
+pub fn close_orphans(hits: Vec<RestoredHit>, now: i64) -> Vec<Transition> {
+    let close = |hit: RestoredHit| {
+        let at = hit.until.min(now);
+        Transition { kind: TransitionKind::Closed, hit: Arc::new(hit), at }
+    };
+    hits.into_iter().map(close).collect()
 }
 
 fn read_batch(batch: &RecordBatch, hits: &mut Vec<RestoredHit>) -> Result<(), String> {

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{LogicalPlan, Volatility};
 
 use crate::catalogue::{Headers, SourceProblem};
 use crate::engine::{Engine, Tables};
+use crate::error::QueryError;
 use crate::hits::EntityKind;
 
 use super::answer::REQUIRED;
@@ -21,6 +22,9 @@ use super::session::plan;
 use super::shape::LiveShape;
 use super::state::bytes_per_entity;
 use super::text::{Clock, ENTITY_ID, RuleText};
+
+/// Stack of the thread that plans a rule; address space, used only by texts that need it.
+const STACK_BYTES: usize = 64 << 20;
 
 /// Compiles rules over tables of known columns, with the functions and views of the query engine.
 pub struct RuleCompiler {
@@ -41,7 +45,18 @@ impl RuleCompiler {
     /// # Errors
     /// The first thing that is wrong, with its line and what to do about it.
     pub fn compile(&self, name: &str, file: &str, text: &str) -> Result<Rule, SourceProblem> {
+        // A text as deep as the guard allows still takes more stack to plan than a common thread has.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("weir-rule-plan".into()).stack_size(STACK_BYTES);
+            let compiled = thread.spawn_scoped(scope, || self.compile_here(name, file, text));
+            let stopped = || SourceProblem::new(file, 0, "the planner stopped unexpectedly; the log tells more", None);
+            compiled.map_err(|_| stopped()).and_then(|thread| thread.join().map_err(|_| stopped())?)
+        })
+    }
+
+    fn compile_here(&self, name: &str, file: &str, text: &str) -> Result<Rule, SourceProblem> {
         let headers = RuleHeaders::read(&Headers::parse(file, text)?)?;
+        self.engine.guard(text).map_err(|error| guard_problem(file, &error))?;
         let sql = RuleText::parse(file, text)?;
         check_text(file, &headers, &sql)?;
         let version = blake3::hash(text.as_bytes()).to_hex();
@@ -136,12 +151,15 @@ fn check_columns(file: &str, plan: &LogicalPlan) -> Result<(), SourceProblem> {
     let find = |name: &str| schema.fields().iter().find(|field| field.name() == name);
     if let Some(missing) = REQUIRED.into_iter().find(|name| find(name).is_none()) {
         let message = format!("it does not select `{missing}`");
-        let remedy = Some("a rule selects `entity`, `observed` and `threshold`, and may select `verdict` and `points`".to_owned());
+        let remedy = Some(
+            "a rule selects `entity`, `observed` and `threshold`, and may select `verdict` and `points`".to_owned(),
+        );
         return Err(SourceProblem::new(file, 0, message, remedy));
     }
     let is_text = |ty: &DataType| ty.is_string() || ty.is_null();
     for name in ["observed", "threshold", "points"] {
-        if let Some(field) = find(name).filter(|field| !field.data_type().is_numeric() && !field.data_type().is_null()) {
+        if let Some(field) = find(name).filter(|field| !field.data_type().is_numeric() && !field.data_type().is_null())
+        {
             let message = format!("`{name}` is {}, not a number", field.data_type());
             return Err(SourceProblem::new(file, 0, message, Some("make it a whole number".to_owned())));
         }
@@ -151,6 +169,14 @@ fn check_columns(file: &str, plan: &LogicalPlan) -> Result<(), SourceProblem> {
         return Err(SourceProblem::new(file, 0, message, Some("make it 'none', 'throttle' or 'block'".to_owned())));
     }
     Ok(())
+}
+
+fn guard_problem(file: &str, error: &QueryError) -> SourceProblem {
+    let (line, remedy) = match error {
+        QueryError::Invalid { line, hint, .. } => (line.unwrap_or(0), hint.clone()),
+        _ => (0, None),
+    };
+    SourceProblem::new(file, line, error.to_string(), remedy)
 }
 
 fn planning_problem(file: &str, error: &DataFusionError) -> SourceProblem {

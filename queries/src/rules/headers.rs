@@ -10,8 +10,21 @@ use super::duration::{SECOND_US, parse_duration_us};
 use super::window::Window;
 
 const KNOWN: [&str; 15] = [
-    "title", "entity", "on", "window", "mode", "verdict", "points", "ttl", "actions", "step_up", "max_block_rate",
-    "owner", "every", "rollout", "trust",
+    "title",
+    "entity",
+    "on",
+    "window",
+    "mode",
+    "verdict",
+    "points",
+    "ttl",
+    "actions",
+    "step_up",
+    "max_block_rate",
+    "owner",
+    "every",
+    "rollout",
+    "trust",
 ];
 
 /// The kinds of events as senders name them.
@@ -126,7 +139,13 @@ fn read<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, SourceProblem> {
     let Some(header) = headers.one(key)? else { return Ok(None) };
-    let refuse = || headers.problem(header.line, format!("`{key}: {}` means nothing", header.value), Some(format!("write {wanted}")));
+    let refuse = || {
+        headers.problem(
+            header.line,
+            format!("`{key}: {}` means nothing", header.value),
+            Some(format!("write {wanted}")),
+        )
+    };
     parse(&header.value).map(Some).ok_or_else(refuse)
 }
 
@@ -255,10 +274,16 @@ mod tests {
     fn problems_name_line_and_remedy() {
         let base = "--! title: T\n--! entity: guest\n--! ttl: 1h\n";
         let problem = |line: &str| parse(&format!("{base}{line}")).expect_err("refused");
-        assert_eq!(problem("--! zzz: red"), format!("r.sql:4: unknown header `zzz`; the headers are {}", KNOWN.join(", ")));
+        assert_eq!(
+            problem("--! zzz: red"),
+            format!("r.sql:4: unknown header `zzz`; the headers are {}", KNOWN.join(", "))
+        );
         assert_eq!(problem("--! mod: live"), "r.sql:4: unknown header `mod`; did you mean `mode`?");
         assert_eq!(problem("--! mode: on"), "r.sql:4: `mode: on` means nothing; write `off`, `shadow` or `live`");
-        assert_eq!(problem("--! points: 101"), "r.sql:4: `points: 101` means nothing; write a whole number from 0 to 100");
+        assert_eq!(
+            problem("--! points: 101"),
+            "r.sql:4: `points: 101` means nothing; write a whole number from 0 to 100"
+        );
         assert_eq!(
             problem("--! window: 97s"),
             "r.sql:4: a window of this length is made of 2s buckets: make it 96s or 98s"
@@ -267,7 +292,9 @@ mod tests {
             problem("--! window: a day"),
             "r.sql:4: `window: a day` is not a duration; write one such as `10min`, `24h` or `30d`"
         );
-        assert!(problem("--! on: credits").starts_with("r.sql:4: `credits` is not a kind of event; the kinds are usage"));
+        assert!(
+            problem("--! on: credits").starts_with("r.sql:4: `credits` is not a kind of event; the kinds are usage")
+        );
         assert_eq!(problem("--! rollout: 101%"), "r.sql:4: `rollout: 101%` means nothing; write a share such as `10%`");
         assert_eq!(problem("--! trust: nobody"), "r.sql:4: `trust: nobody` means nothing; write `server` or `any`");
         assert_eq!(

@@ -122,7 +122,12 @@ impl LiveRules {
         let mut waited_for = BTreeSet::new();
         for live in &mut inner.rules {
             if live.is_warm {
-                live.observe(table, batch, received_at, &mut Outcome { book: &self.book, transitions: &mut transitions });
+                live.observe(
+                    table,
+                    batch,
+                    received_at,
+                    &mut Outcome { book: &self.book, transitions: &mut transitions },
+                );
             } else {
                 waited_for.extend(live.columns_of(table));
             }
@@ -158,7 +163,8 @@ impl LiveRules {
         self.lock().rules.iter().all(|live| live.is_warm)
     }
 
-    /// Makes every rule cold, so that the next rebuild reads all of them again: events were imported past the log.
+    /// Makes every rule cold, so that the next rebuild reads all of them again: events were imported past the log. The cut
+    /// of that rebuild is taken after this returns; then what was observed before it is in the cut.
     pub fn cool(&self) {
         self.lock().rules.iter_mut().for_each(|live| live.is_warm = false);
     }

@@ -83,7 +83,8 @@ mod tests {
         for at in 1..=4 {
             queue.push("usage", &batch(), &columns, at);
         }
-        let times = |waiting: Option<Vec<Waiting>>| waiting.map(|all| all.iter().map(|w| w.received_at).collect::<Vec<_>>());
+        let times =
+            |waiting: Option<Vec<Waiting>>| waiting.map(|all| all.iter().map(|w| w.received_at).collect::<Vec<_>>());
         assert_eq!(times(queue.since(0)), None, "the first ones are lost");
         assert_eq!(times(queue.since(2)), Some(vec![3, 4]));
         assert_eq!(queue.since(3).expect("nothing lost")[0].batch.num_columns(), 1, "only what is needed is kept");

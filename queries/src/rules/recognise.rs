@@ -78,7 +78,8 @@ pub(crate) fn recognise(plan: &LogicalPlan) -> Result<Parts, Reason> {
     if matches!(group, Expr::GroupingSet(_)) {
         return Err("it uses grouping sets".to_owned());
     }
-    let (place, _) = outputs.iter().enumerate().find(|(_, (name, _))| name == "entity").ok_or("it selects no entity")?;
+    let (place, _) =
+        outputs.iter().enumerate().find(|(_, (name, _))| name == "entity").ok_or("it selects no entity")?;
     let (_, entity) = outputs.remove(place);
     if index_in(&aggregate.schema, &entity) != Some(0) {
         return Err("`entity` is not the expression it groups by".to_owned());
@@ -102,8 +103,7 @@ pub(crate) fn recognise(plan: &LogicalPlan) -> Result<Parts, Reason> {
     if aggregates.len() > AGGREGATES_MAX {
         return Err(format!("it computes more than {AGGREGATES_MAX} aggregates"));
     }
-    let is_monotone =
-        !having.is_empty() && having.iter().all(|expr| is_monotone(expr, &aggregate.schema, &aggregates));
+    let is_monotone = !having.is_empty() && having.iter().all(|expr| is_monotone(expr, &aggregate.schema, &aggregates));
     let aggregated = aggregate.schema.clone();
     Ok(Parts { table, columns, key, aggregates, conditions, aggregated, having, outputs, is_monotone })
 }
@@ -150,9 +150,8 @@ fn step<'a>(node: &'a LogicalPlan, exprs: &mut Vec<Expr>) -> Result<&'a LogicalP
         }
         LogicalPlan::Projection(projection) => {
             for expr in exprs.iter_mut() {
-                *expr = substitute(expr, &projection.schema, |index| {
-                    projection.expr[index].clone().unalias_nested().data
-                })?;
+                *expr =
+                    substitute(expr, &projection.schema, |index| projection.expr[index].clone().unalias_nested().data)?;
             }
             Ok(&projection.input)
         }
@@ -221,7 +220,12 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         ("max", _) => Function::Max,
         ("bool_or", _) => Function::Or,
         (SUM_ONCE, false) => Function::SumOnce,
-        _ => return Err(format!("`{name}{}` cannot be kept in buckets", if params.distinct { " distinct" } else { "" })),
+        _ => {
+            return Err(format!(
+                "`{name}{}` cannot be kept in buckets",
+                if params.distinct { " distinct" } else { "" }
+            ));
+        }
     };
     for expr in params.args.iter().chain(params.filter.as_deref()) {
         refuse_unsuitable(expr)?;
@@ -232,7 +236,8 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         return Err(format!("`{name}` of several values cannot be kept in buckets"));
     }
     // `count(*)` is `count(1)` in a plan: every row counts.
-    let argument = argument.filter(|value| !(function == Function::Count && matches!(value, Expr::Literal(v, _) if !v.is_null())));
+    let argument =
+        argument.filter(|value| !(function == Function::Count && matches!(value, Expr::Literal(v, _) if !v.is_null())));
     if let Some(value) = &argument {
         let ty = value.get_type(columns).map_err(|error| error.strip_backtrace())?;
         if !is_suitable(function, &ty) {

@@ -244,7 +244,8 @@ pub(crate) async fn ask(
 fn read(batch: &RecordBatch, rule: &Rule, found: &mut Found) -> Result<(), String> {
     let column = |name: &str| batch.column_by_name(name);
     let required = |name: &str| column(name).ok_or_else(|| format!("it does not select `{name}`"));
-    let entities = cast(required("entity")?, &DataType::Utf8).map_err(|error| format!("`entity` is not a text: {error}"))?;
+    let entities =
+        cast(required("entity")?, &DataType::Utf8).map_err(|error| format!("`entity` is not a text: {error}"))?;
     let columns = AnswerColumns {
         observed: required("observed")?,
         threshold: required("threshold")?,

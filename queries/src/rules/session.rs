@@ -48,7 +48,8 @@ impl Sight {
             plan = plan.filter(col("trust").eq(lit("server")))?;
         }
         let has = |column: &&str| schema.index_of(column).is_ok();
-        let ids: Vec<&str> = self.entity_id.map_or_else(Vec::new, |kind| kind.columns().iter().copied().filter(has).collect());
+        let ids: Vec<&str> =
+            self.entity_id.map_or_else(Vec::new, |kind| kind.columns().iter().copied().filter(has).collect());
         if !ids.is_empty() {
             let text = schema.field_with_name("trust")?.data_type().clone();
             let mut ids: Vec<Expr> = ids.into_iter().map(|id| cast(col(id), text.clone())).collect();

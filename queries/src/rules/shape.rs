@@ -148,7 +148,8 @@ impl LiveShape {
             (filter_record_batch(&batch, &named)?, arrow::compute::filter(&keys, &named)?)
         };
         let times = batch.column(batch.num_columns() - 1);
-        let received_at = (!times.is_empty() && times.null_count() == 0).then(|| times.as_primitive::<Int64Type>().clone());
+        let received_at =
+            (!times.is_empty() && times.null_count() == 0).then(|| times.as_primitive::<Int64Type>().clone());
         let inputs = self.aggregates.iter().map(|aggregate| self.input(aggregate, &batch));
         let inputs = inputs.collect::<Result<_, _>>()?;
         Ok(Rows { keys: keys.as_string_view().clone(), received_at, inputs, without_entity })

@@ -142,7 +142,9 @@ impl VisitorMut for Rewrite {
                 Clock::At(as_of) => time(as_of),
             }),
             Expr::Function(function) => match (name_of(function).as_str(), self.clock, self.window) {
-                ("in_window", Clock::At(as_of), Some(window)) => only_argument(function).map(|t| range(t, window, as_of)),
+                ("in_window", Clock::At(as_of), Some(window)) => {
+                    only_argument(function).map(|t| range(t, window, as_of))
+                }
                 ("count", ..) if is_distinct(function) && function.over.is_none() => {
                     let capped = format!("least({function}, {DISTINCT_MAX})");
                     Some(parse(&capped))
@@ -238,7 +240,8 @@ mod tests {
 
     #[test]
     fn the_window_becomes_a_range_and_the_clock_a_time() {
-        let text = RuleText::parse("a.sql", "select x from t where in_window(received_at) and ts < $as_of").expect("ok");
+        let text =
+            RuleText::parse("a.sql", "select x from t where in_window(received_at) and ts < $as_of").expect("ok");
         let window = Window::new(10 * MINUTE_US).expect("a window");
         let time = |us: i64| format!("to_timestamp_micros({us})");
         let as_of = 100 * MINUTE_US + 1;

@@ -1,5 +1,7 @@
 //! Tests of reading the policy.
 
+use super::super::limits::CHARGES_MAX;
+use super::reader::ACTIONS;
 use super::*;
 
 fn mistake(text: &str) -> (usize, String, String) {

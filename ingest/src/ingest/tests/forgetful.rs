@@ -41,11 +41,8 @@ impl Forgetful {
         change(&mut state)?;
         state.operations += 1;
         if state.operations.is_multiple_of(state.image_every.max(1)) {
-            let image = Image {
-                acknowledged: state.acknowledged,
-                bytes: state.bytes.clone(),
-                names: state.names.clone(),
-            };
+            let image =
+                Image { acknowledged: state.acknowledged, bytes: state.bytes.clone(), names: state.names.clone() };
             state.images.push(image);
         }
         Ok(())
@@ -120,9 +117,8 @@ async fn a_power_cut_after_any_sync_loses_and_doubles_nothing() {
         image.lay_out(&root, &copy);
         let again = open(config(&copy)).await;
         let found = ids(&again).await;
-        let kept = (0..image.acknowledged as u32 / 8).all(|round| {
-            names(&format!("r{round}"), 0..8).iter().all(|id| found.contains_key(id))
-        });
+        let kept = (0..image.acknowledged as u32 / 8)
+            .all(|round| names(&format!("r{round}"), 0..8).iter().all(|id| found.contains_key(id)));
         assert!(kept, "image {index}: an acknowledged event is gone; {} of {}", found.len(), image.acknowledged);
         assert!(found.values().all(|count| *count == 1), "image {index}: an event is doubled");
         let repeat = append(&again, names("r0", 0..8)).await;

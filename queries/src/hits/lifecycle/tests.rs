@@ -39,7 +39,9 @@ impl Case {
         self.lifecycle.close_ended(at, false, &self.book, &mut out);
         self.lifecycle.point("d", found, at, &self.book, &mut out);
         self.lifecycle.close_ended(at, true, &self.book, &mut out);
-        out.iter().map(|t| format!("{} at {} of {} until {}", t.kind.state(), t.at, t.hit.observed, t.hit.until)).collect()
+        out.iter()
+            .map(|t| format!("{} at {} of {} until {}", t.kind.state(), t.at, t.hit.observed, t.hit.until))
+            .collect()
     }
 
     fn open(&self, now: i64) -> Option<(i64, i64, i64)> {

@@ -70,8 +70,14 @@ fn device_many_guests_finds_the_farm_and_leaves_the_family_alone() {
     let farm: Vec<Event> = (0..9).map(|n| guest_grant(START + n * MINUTE, "farm", &format!("g{n}"))).collect();
     assert_eq!(
         run("device_many_guests", &farm),
-        ["opened farm 4 throttle", "changed farm 5 throttle", "changed farm 6 throttle", "changed farm 7 throttle",
-         "changed farm 8 block", "changed farm 9 block"]
+        [
+            "opened farm 4 throttle",
+            "changed farm 5 throttle",
+            "changed farm 6 throttle",
+            "changed farm 7 throttle",
+            "changed farm 8 block",
+            "changed farm 9 block"
+        ]
     );
     // A family tablet: three people, each granted once, one grant told three times, and plan credits for all.
     let mut family: Vec<Event> = (0..3).map(|n| guest_grant(START + n * HOUR, "tablet", &format!("g{n}"))).collect();
@@ -119,7 +125,8 @@ fn card_testing_finds_the_tester_however_tries_are_told() {
     let told = run("card_testing", &both);
     assert_eq!(told, ["opened dev 5 block", "opened acct 5 block", "opened ip 5 block"], "five tries, not ten");
 
-    let one_card: Vec<Event> = (0..5).map(|n| payment(START + n * SECOND, if n < 3 { "failed" } else { "succeeded" }, "c1", who)).collect();
+    let one_card: Vec<Event> =
+        (0..5).map(|n| payment(START + n * SECOND, if n < 3 { "failed" } else { "succeeded" }, "c1", who)).collect();
     assert_eq!(run("card_testing", &one_card)[0], "opened dev 5 block", "one card, but 60 % of the tries declined");
 }
 
@@ -127,7 +134,9 @@ fn card_testing_finds_the_tester_however_tries_are_told() {
 fn card_testing_leaves_a_stubborn_payer_and_an_office_alone() {
     // One person, two cards, four declines and a success in ten minutes, each attempt told with its outcome.
     let mut stubborn = Vec::new();
-    for (n, (op, card)) in [("failed", "c1"), ("failed", "c1"), ("failed", "c2"), ("succeeded", "c2")].iter().enumerate() {
+    for (n, (op, card)) in
+        [("failed", "c1"), ("failed", "c1"), ("failed", "c2"), ("succeeded", "c2")].iter().enumerate()
+    {
         let at = START + n as i64 * MINUTE;
         stubborn.push(payment(at, "attempt", card, ("dev", "acct", "ip")));
         stubborn.push(payment(at + SECOND, op, card, ("dev", "acct", "ip")));
@@ -271,6 +280,7 @@ fn new_identity_rush_finds_the_script_and_leaves_a_class_alone() {
     class.extend(newcomer(START + 90 * MINUTE, "tablet", "quick", 1, 20));
     assert_eq!(rush(&class), []);
     // Three quick ones on three devices.
-    let apart: Vec<Event> = (0..3).flat_map(|n| newcomer(START + n, &format!("d{n}"), &format!("g{n}"), 1, 5)).collect();
+    let apart: Vec<Event> =
+        (0..3).flat_map(|n| newcomer(START + n, &format!("d{n}"), &format!("g{n}"), 1, 5)).collect();
     assert_eq!(rush(&apart), []);
 }

@@ -110,7 +110,10 @@ fn anything_else_is_scheduled_with_the_reason() {
     ] {
         assert_eq!(way(sql), format!("scheduled: {reason}"), "{sql}");
     }
-    assert_eq!(way_of("entity: device; window: 10min; every: 30s", &observing("count(*)")), "scheduled: the header `every` asks for it");
+    assert_eq!(
+        way_of("entity: device; window: 10min; every: 30s", &observing("count(*)")),
+        "scheduled: the header `every` asks for it"
+    );
     assert_eq!(
         way_of("entity: device; window: 10min; on: payment", &observing("count(*)")),
         "scheduled: it reads `credits`, which its header `on` does not name"
@@ -121,10 +124,18 @@ fn anything_else_is_scheduled_with_the_reason() {
 fn refuses_what_can_never_run_with_line_and_remedy() {
     let problem = |headers: &str, sql: &str| try_rule("r", headers, sql).expect_err("refused");
     // The title, the ttl and two headers stand above the text.
-    for (call, name) in [("now()", "now"), ("random()", "random"), ("uuid()", "uuid"), ("current_timestamp", "current_timestamp"), ("current_date", "current_date")] {
+    for (call, name) in [
+        ("now()", "now"),
+        ("random()", "random"),
+        ("uuid()", "uuid"),
+        ("current_timestamp", "current_timestamp"),
+        ("current_date", "current_date"),
+    ] {
         assert_eq!(
             problem(HEADERS, &format!("select device_id as entity,\n {call} as observed, 3 as threshold from credits")),
-            format!("r.sql:6: a rule may not call `{name}()`: it would find something else each time it is asked; use `$as_of` for the time")
+            format!(
+                "r.sql:6: a rule may not call `{name}()`: it would find something else each time it is asked; use `$as_of` for the time"
+            )
         );
     }
     assert_eq!(
@@ -139,7 +150,10 @@ fn refuses_what_can_never_run_with_line_and_remedy() {
         problem("entity: device, account; window: 10min", &observing("count(*)")),
         "r.sql: a rule of several kinds of entities must select `entity_id`; write `entity_id as entity` and group by entity_id"
     );
-    let unknown = problem(HEADERS, "select device_id as entity, count(*) as observed,\n3 as threshold\nfrom credits\nwhere colour = 1 group by device_id");
+    let unknown = problem(
+        HEADERS,
+        "select device_id as entity, count(*) as observed,\n3 as threshold\nfrom credits\nwhere colour = 1 group by device_id",
+    );
     assert!(unknown.starts_with("r.sql:8: ") && unknown.contains("colour"), "{unknown}");
     let table = problem(HEADERS, "select a as entity, 1 as observed, 1 as threshold from nowhere");
     assert!(table.contains("nowhere"), "{table}");
@@ -163,4 +177,18 @@ fn state_stays_small() {
         panic!("live");
     };
     assert!((150_000_000..400_000_000).contains(&state_bytes_per_million), "{state_bytes_per_million}");
+}
+
+#[test]
+fn texts_that_would_break_the_planner_are_refused() {
+    let problem = |observed: String| {
+        let sql = format!("select device_id as entity, {observed} as observed, 1 as threshold from credits");
+        try_rule("r", HEADERS, &sql).expect_err("refused")
+    };
+    let chain = problem(vec!["1"; 5_000].join(" + "));
+    assert!(chain.starts_with("r.sql:") && chain.contains("deep"), "{chain}");
+    let nested = problem(format!("{}1{}", "(".repeat(3_000), ")".repeat(3_000)));
+    assert!(nested.starts_with("r.sql:"), "{nested}");
+    let long = problem(format!("'{}'", "x".repeat(70_000)));
+    assert!(long.contains("bytes"), "{long}");
 }

@@ -46,15 +46,23 @@ fn own_files_override_built_in_ones_and_bad_files_are_reported() {
 #[test]
 fn a_report_tells_what_lists_show() {
     let live = super::super::RuleReport::new(
-        &rule("r", "entity: device; window: 24h; owner: me", "select device_id as entity, count(*) as observed, 1 as threshold
-              from usage where in_window(received_at) group by device_id"),
+        &rule(
+            "r",
+            "entity: device; window: 24h; owner: me",
+            "select device_id as entity, count(*) as observed, 1 as threshold
+              from usage where in_window(received_at) group by device_id",
+        ),
         Mode::Shadow,
     );
     assert_eq!((live.way, live.reason.as_deref(), live.every.as_deref()), ("live", None, None));
     assert_eq!((live.window.as_deref(), live.bucket.as_deref()), (Some("24h"), Some("15min")));
     assert!(live.state_bytes_per_million.is_some_and(|bytes| bytes > 0));
     let scheduled = super::super::RuleReport::new(
-        &rule("r", "entity: device; window: 24h", "select device_id as entity, 1 as observed, 1 as threshold from usage"),
+        &rule(
+            "r",
+            "entity: device; window: 24h",
+            "select device_id as entity, 1 as observed, 1 as threshold from usage",
+        ),
         Mode::Off,
     );
     assert_eq!((scheduled.way, scheduled.every.as_deref()), ("scheduled", Some("5min")));

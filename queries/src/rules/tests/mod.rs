@@ -29,8 +29,17 @@ pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const START: i64 = 1_795_341_600 * SECOND;
 
 const TEXTS: [&str; 11] = [
-    "event_id", "trust", "account_id", "guest_id", "device_id", "session_id", "workspace_id", "api_key_id", "ip_prefix",
-    "ip_hash", "op",
+    "event_id",
+    "trust",
+    "account_id",
+    "guest_id",
+    "device_id",
+    "session_id",
+    "workspace_id",
+    "api_key_id",
+    "ip_prefix",
+    "ip_hash",
+    "op",
 ];
 
 /// The columns of the event tables that the tests need, as SQL sees them; the kinds differ in their last columns.
@@ -39,7 +48,8 @@ pub(super) fn schemas() -> Vec<(String, SchemaRef)> {
     let int = |name: &str| Field::new(name, DataType::Int64, true);
     let time = |name: &str| Field::new(name, time_type(), true);
     let table = |name: &str, own: Vec<Field>| {
-        let common = TEXTS.iter().map(|name| text(name)).chain([time("ts"), time("received_at"), int("asn"), int("seq")]);
+        let common =
+            TEXTS.iter().map(|name| text(name)).chain([time("ts"), time("received_at"), int("asn"), int("seq")]);
         (name.to_owned(), Arc::new(Schema::new(common.chain(own).collect::<Vec<_>>())) as SchemaRef)
     };
     let hit = ["rule", "version", "entity_kind", "entity", "state", "mode", "verdict"].map(text).into_iter();
@@ -82,7 +92,8 @@ fn full_batch(events: &[Event], text: DataType) -> RecordBatch {
     let columns = schema.fields().iter().map(|field| column(field, events, &text));
     let columns: Vec<ArrayRef> = columns.collect();
     let fields = schema.fields().iter().zip(&columns);
-    let fields: Vec<Field> = fields.map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> =
+        fields.map(|(field, array)| Field::new(field.name(), array.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("columns of one length")
 }
 

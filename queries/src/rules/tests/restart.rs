@@ -60,7 +60,9 @@ fn rest(live: &LiveRules, book: &HitBook, now: i64) -> (Vec<String>, Vec<String>
         .tick(now + HOUR)
         .iter()
         .filter(|transition| transition.kind == TransitionKind::Closed)
-        .map(|transition| format!("{} {} {} {}", transition.hit.rule, transition.hit.entity, transition.hit.first_at, transition.at))
+        .map(|transition| {
+            format!("{} {} {} {}", transition.hit.rule, transition.hit.entity, transition.hit.first_at, transition.at)
+        })
         .collect();
     ends.sort_unstable();
     (open, ends)
@@ -74,7 +76,12 @@ fn a_rebuilt_rule_equals_one_that_never_stopped() {
     let result = runner.run(&(steps, 0.0f64..1.0, 0i64..12 * SECOND), |(steps, share, pause)| {
         let rules = restart_rules();
         let events = events(&steps);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a place"
+        )]
         let mut cut = ((events.len() as f64 * share) as usize).clamp(1, events.len() - 1);
         // All events of one time are on one side.
         while cut < events.len() && events[cut].at == events[cut - 1].at {
@@ -125,7 +132,7 @@ fn a_cold_rule_says_so_and_waits_for_its_past() {
         let live = LiveRules::new(Arc::clone(&book), LiveLimits::default());
         live.install(&[(Arc::clone(rule), Mode::Live)], START);
         assert!(!live.warm("counted") && live.warm("another"));
-        assert_eq!(live.observe("credits", &batch(&[next.clone()]), next.at), []);
+        assert_eq!(live.observe("credits", &batch(std::slice::from_ref(&next)), next.at), []);
         let told_by = live.rebuild(engine(), &tables(&past), past[1].at).await.expect("a rebuild");
         assert_eq!(told(&told_by), ["opened d1 3 block"], "two events of the lake and one that waited");
         assert!(live.warm("counted"));

@@ -82,7 +82,10 @@ fn restored_hits_go_on_if_the_first_answer_has_them() {
     let rule = scheduled_rule("count(*) >= 2");
     let (first, book) = set(&rule);
     let spends = |names: &[&str]| -> Tables {
-        let events: Vec<Event> = names.iter().flat_map(|name| [START, START + 1].map(|at| event("credits", at, json!({"device_id": name})))).collect();
+        let events: Vec<Event> = names
+            .iter()
+            .flat_map(|name| [START, START + 1].map(|at| event("credits", at, json!({"device_id": name}))))
+            .collect();
         tables(&events)
     };
     block_on(async {
@@ -108,7 +111,10 @@ fn hits_on_browser_facts_never_block() {
         "select device_id as entity, count(*) as observed, 1 as threshold, 'block' as verdict from usage group by device_id",
     );
     let (rules, book) = set(&browser);
-    let lake = tables(&[event("usage", START, json!({"device_id": "d", "trust": "public"})), event("usage", START, json!({"name": "x"}))]);
+    let lake = tables(&[
+        event("usage", START, json!({"device_id": "d", "trust": "public"})),
+        event("usage", START, json!({"name": "x"})),
+    ]);
     let opened = block_on(rules.run_due(engine(), &lake, START + 10 * SECOND));
     assert_eq!(told(&opened), ["opened d 1 throttle"], "and the row without a device is dropped");
     assert!(book.list(START).iter().all(|hit| hit.browser_facts));

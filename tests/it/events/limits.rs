@@ -1,0 +1,127 @@
+//! The written limits of a request: at the limit it is taken, past it refused clearly, and nothing of it is stored.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use super::{encoded, lines, usage};
+use crate::http::{codes, tally};
+use crate::server::{Site, peak_memory};
+
+#[test]
+fn bodies_over_ten_mebibytes_are_413() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let mut body = lines("x", 10).into_bytes();
+    body.resize(10 << 20, b' ');
+    assert_eq!(tally(&admin.events_raw(&body).outcome()), (10, 0, 0), "exactly 10 MiB");
+    body.push(b' ');
+    assert_eq!(admin.events_raw(&body).refusal(413), "too_large");
+    assert_eq!(admin.count("select count(*) from usage"), 10);
+}
+
+#[test]
+fn requests_of_more_than_20000_events_are_413_and_leave_nothing() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let small = |count: usize| -> String {
+        (0..count)
+            .map(|number| format!("{{\"kind\":\"usage\",\"id\":\"{number}\",\"name\":\"x\",\"guest_id\":\"g\"}}\n"))
+            .collect()
+    };
+    assert_eq!(admin.events_raw(small(20_001)).refusal(413), "too_large");
+    let array = format!("[{}]", small(20_001).trim_end().replace('\n', ","));
+    assert_eq!(admin.events_raw(array).refusal(413), "too_large");
+    assert_eq!(admin.count("select count(*) from usage"), 0);
+    assert_eq!(admin.count("select count(*) from rejects"), 0);
+    assert_eq!(tally(&admin.events_raw(small(20_000)).outcome()), (20_000, 0, 0));
+}
+
+#[test]
+fn an_event_over_64_kib_is_rejected_alone() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let padded = |id: &str, bytes: usize| {
+        let mut event = json!({"kind": "usage", "id": id, "name": "x", "account_id": "a", "properties": {"p": ""}});
+        let missing = bytes - event.to_string().len();
+        event["properties"]["p"] = Value::String("y ".repeat(missing / 2 + 1)[..missing].to_owned());
+        assert_eq!(event.to_string().len(), bytes);
+        event.to_string()
+    };
+    let body = format!("{}\n{}\n{}", padded("at", 65_536), padded("over", 65_537), usage("after"));
+    let answer = admin.events_raw(body).outcome();
+    assert_eq!(tally(&answer), (2, 0, 1));
+    assert_eq!(codes(&answer), [(1, "too_large".into())]);
+}
+
+#[test]
+fn properties_may_nest_ten_levels() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let nested = |levels: usize, open: &str, close: &str| {
+        let properties = format!("{}1{}", open.repeat(levels - 1), close.repeat(levels - 1));
+        format!("{{\"kind\":\"usage\",\"name\":\"x\",\"account_id\":\"a\",\"properties\":{{\"a\":{properties}}}}}")
+    };
+    let body =
+        [nested(10, "{\"a\":", "}"), nested(11, "{\"a\":", "}"), nested(10, "[", "]"), nested(11, "[", "]")].join("\n");
+    let answer = admin.events_raw(body).outcome();
+    assert_eq!(tally(&answer), (2, 0, 2));
+    assert_eq!(codes(&answer), [(1, "too_large".into()), (3, "too_large".into())]);
+}
+
+#[test]
+fn an_unfolded_body_is_capped_by_size_and_by_ratio() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let send =
+        |encoding: &str, body: &[u8]| admin.send("POST", "/v1/events", &[("content-encoding", encoding)], Some(body));
+    // Numbers do not compress a hundredfold, so it is the size that stops this one.
+    let mut text = String::with_capacity(52 << 20);
+    let mut number = 1_u64;
+    while text.len() <= 50 << 20 {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&format!("{number:x}").repeat(12));
+    }
+    let large = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    assert!(large.len() < 10 << 20 && large.len() * 100 > text.len(), "{} of {}", large.len(), text.len());
+    assert_eq!(send("zstd", &large).refusal(413), "too_large");
+    let repetitive = encoded("zstd", &vec![b' '; 8 << 20]);
+    assert_eq!(send("zstd", &repetitive).refusal(413), "too_large");
+    // A mebibyte may unfold at any ratio: honest small bodies are very repetitive.
+    let mut honest = usage("honest").to_string().into_bytes();
+    honest.resize(1 << 20, b'\n');
+    assert_eq!(tally(&send("zstd", &encoded("zstd", &honest)).outcome()), (1, 0, 0));
+}
+
+#[test]
+fn decompression_bombs_cost_neither_memory_nor_the_server() {
+    let site = Site::new();
+    let mut server = site.start();
+    let admin = server.admin();
+    admin.events(&usage("before"));
+    // Gzip allows members one after another: a thousandfold mebibyte in a mebibyte, without ten minutes of compressing.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
+    let member = encoder.finish().unwrap();
+    let gzip = member.repeat((9 << 20) / member.len());
+    let zstd = zstd::encode_all(&*vec![b' '; 1 << 20], 3).unwrap().repeat(10_000);
+    let nested = encoded("gzip", &gzip[..1 << 20]);
+    let before = peak_memory(server.pid());
+    for (encoding, body) in [("gzip", &gzip), ("zstd", &zstd), ("gzip", &nested)] {
+        let answer = admin.send("POST", "/v1/events", &[("content-encoding", encoding)], Some(body));
+        assert!(matches!(answer.status, 400 | 413), "{encoding}: {}", answer.status);
+        answer.refusal(answer.status);
+    }
+    let grown = peak_memory(server.pid()) - before;
+    let allowed = (16 << 20) + gzip.len() as u64;
+    assert!(grown <= allowed, "{} MiB for bombs, the sent bytes included", grown >> 20);
+    assert!(server.is_alive());
+    assert_eq!(admin.count("select count(*) from usage"), 1);
+}
