@@ -27,6 +27,8 @@ use crate::verdict::{Freshness, Links};
 const SCHEDULE_LOOK: Duration = Duration::from_millis(500);
 /// How often the rule files are looked at for changes.
 const FILES_LOOK: Duration = Duration::from_secs(2);
+/// For how long after a start `/readyz` waits for the rules to have their state.
+const READY_WAIT: Duration = Duration::from_secs(10);
 /// An import is taken to have ended when nothing of it came for so long.
 const IMPORT_END: Duration = Duration::from_secs(2);
 /// How far scheduled rules stay behind the clock, so that no event in flight is missed.
@@ -76,6 +78,10 @@ pub(crate) struct Rulebook {
     is_warm: AtomicBool,
     /// The newest record that counts, microseconds; 0 before the first.
     observed_at: AtomicI64,
+    /// When the rules began to read their history, microseconds; 0 before.
+    began_at: AtomicI64,
+    /// They have answered fully once, or long enough was waited for it.
+    is_ready: AtomicBool,
     /// When something was last imported that the rules have not read yet; 0 for nothing.
     imported_at: AtomicI64,
 }
@@ -105,6 +111,8 @@ impl Rulebook {
             links,
             is_warm: AtomicBool::new(false),
             observed_at: AtomicI64::new(0),
+            began_at: AtomicI64::new(0),
+            is_ready: AtomicBool::new(false),
             imported_at: AtomicI64::new(0),
         });
         let loaded = rulebook.files().load(&rulebook.compiler);
@@ -155,6 +163,19 @@ impl Rulebook {
     /// Tells whether every live rule has its state.
     pub(crate) fn is_warm(&self) -> bool {
         self.is_warm.load(Ordering::Acquire)
+    }
+
+    /// Tells whether verdicts may be asked for: every live rule has its state, or reading it takes so long that degraded
+    /// answers are better than none. Once true it stays so.
+    pub(crate) fn is_ready(&self, now: i64) -> bool {
+        if self.is_ready.load(Ordering::Acquire) {
+            return true;
+        }
+        let began_at = self.began_at.load(Ordering::Acquire);
+        let waited_us = if began_at > 0 { now - began_at } else { 0 };
+        let is_ready = began_at > 0 && (self.is_warm() || waited_us >= READY_WAIT.as_micros() as i64);
+        self.is_ready.fetch_or(is_ready, Ordering::AcqRel);
+        is_ready
     }
 
     /// Tells how far the state behind verdicts is.
@@ -241,6 +262,7 @@ impl Rulebook {
     /// Runs until the process ends: restores hits and links, then keeps state, schedule and files up to date.
     pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
         self.restore(&ingest).await;
+        self.began_at.store(clock::now(), Ordering::Release);
         let mut files_looked = tokio::time::Instant::now();
         loop {
             self.look_at_imports();

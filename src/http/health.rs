@@ -10,6 +10,7 @@ use serde_json::json;
 use super::auth::{AnyKey, Authorized};
 use super::error::Problem;
 use super::{App, Weir};
+use crate::clock;
 
 /// A body that a health check may bring, bytes.
 const DRAINED_BYTES_MAX: usize = 1 << 20;
@@ -32,9 +33,12 @@ pub(crate) async fn alive_after_body(State(app): State<App>, body: Body) -> Resu
 /// Says whether events are taken and queries see everything.
 #[utoipa::path(get, path = "/readyz", tag = "operations", summary = "Ready",
     responses((status = 200, description = "Events are taken and queries see everything"),
-        (status = 503, description = "Replaying, with progress; or storage failed")))]
+        (status = 503, description = "Replaying, with progress; rules reading their history (10 s at most); or storage failed")))]
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     match app.ingest.recovery() {
+        Recovery::Ready if !app.rulebook.is_ready(clock::now()) => {
+            unready("not_ready", "the rules are reading their history", &serde_json::Value::Null)
+        }
         Recovery::Ready => super::json(&json!({"ready": true, "rules_warm": app.rulebook.is_warm()})),
         Recovery::Replaying { bytes_done, bytes_total } => {
             let progress = json!({"bytes_done": bytes_done, "bytes_total": bytes_total});

@@ -39,11 +39,6 @@ pub(crate) fn active_files(table: &Path) -> Vec<PathBuf> {
     active.into_iter().map(|path| table.join(path)).collect()
 }
 
-/// Tells whether the table's log was checkpointed.
-pub(crate) fn has_checkpoint(table: &Path) -> bool {
-    table.join("_delta_log/_last_checkpoint").exists()
-}
-
 /// Returns every value of a text column over the files of a table's newest version.
 pub(crate) fn texts(table: &Path, column: &str) -> Vec<String> {
     let mut texts = Vec::new();

@@ -26,23 +26,22 @@ pub(crate) fn lines(prefix: &str, count: usize) -> String {
 }
 
 fn encoded(encoding: &str, body: &[u8]) -> Vec<u8> {
-    let write = |mut encoder: Box<dyn FnMut(&[u8]) -> Vec<u8>>| encoder(body);
     match encoding {
-        "gzip" => write(Box::new(|body| {
+        "gzip" => {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(body).unwrap();
             encoder.finish().unwrap()
-        })),
-        "zlib" => write(Box::new(|body| {
+        }
+        "zlib" => {
             let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(body).unwrap();
             encoder.finish().unwrap()
-        })),
-        "deflate" => write(Box::new(|body| {
+        }
+        "deflate" => {
             let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(body).unwrap();
             encoder.finish().unwrap()
-        })),
+        }
         "zstd" => zstd::encode_all(body, 3).unwrap(),
         "br" => brotli_stored(body),
         other => panic!("no encoder for {other}"),
