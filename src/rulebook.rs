@@ -3,6 +3,8 @@
 //! The log's writer feeds it each record (`Observer`), before the senders are answered. Hits that come of it go back into the
 //! log as rows of `hits`. Nothing here is waited for by a verdict.
 
+mod rows;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,14 +12,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ingest::{Committed, Ingest, Kind, Observer, Rows, Source, TableSchema, Trust};
+use ingest::{Committed, Ingest, Kind, Observer, Rows, TableSchema};
 use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
 use queries::rules::{LiveLimits, LiveStatus};
 use queries::{Engine, HitBook, LiveRules, Mode, Params, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
 use tracing::{error, info, warn};
-use uuid::Uuid;
+
+use rows::rows;
+
+pub(crate) use rows::common_column;
 
 use crate::clock;
 use crate::control::{Control, ControlError, StoredMode};
@@ -380,30 +385,4 @@ pub(crate) fn compiler(engine: Arc<Engine>) -> RuleCompiler {
         .map(|kind| (kind.table().to_owned(), Arc::clone(TableSchema::of(kind).queried())))
         .collect();
     RuleCompiler::new(engine, &tables)
-}
-
-/// Returns the rows of table `hits` that tell of these transitions.
-fn rows(transitions: &[Transition]) -> Rows {
-    let mut rows = Rows::default();
-    for Transition { kind, hit, at } in transitions {
-        let mut row = rows.begin(Kind::Hits);
-        row.text("event_id", &Uuid::now_v7().to_string())
-            .time("ts", *at)
-            .text("trust", Trust::Server.name())
-            .text("source", Source::Native.name())
-            .text("rule", &hit.rule)
-            .text("version", &hit.version)
-            .text("entity_kind", hit.entity_kind.name())
-            .text("entity", &hit.entity)
-            .text("state", kind.state())
-            .text("mode", hit.mode.name())
-            .text("verdict", hit.verdict.name())
-            .int("observed", hit.observed)
-            .int("threshold", hit.threshold)
-            .int("points", i64::from(hit.points))
-            .time("first_at", hit.first_at)
-            .time("until", hit.until);
-        row.finish(None);
-    }
-    rows
 }

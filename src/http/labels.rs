@@ -14,6 +14,7 @@ use super::auth::{Authorized, Review};
 use super::error::Problem;
 use super::{App, json};
 use crate::clock;
+use crate::rulebook::common_column;
 use crate::verdict::parse_kind;
 
 const BODY_BYTES_MAX: usize = 16 << 10;
@@ -76,26 +77,13 @@ fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> R
     let mut rows = Rows::default();
     let mut row = rows.begin(Kind::Labels);
     row.text("event_id", id).time("ts", now).text("trust", Trust::Server.name()).text("source", Source::Native.name());
-    if let Some(column) = own_column(kind) {
+    if let Some(column) = common_column(kind) {
         row.text(column, entity);
     }
     row.text("entity_kind", kind.name()).text("entity", entity).text("label", &new.label);
     row.time("effective_at", effective_at).time("observed_at", now).text_if("note", note);
     row.finish(None);
     Ok(rows)
-}
-
-/// The common column that names an entity of this kind, so that a person's labels are found, and erased, with the rest.
-const fn own_column(kind: EntityKind) -> Option<&'static str> {
-    Some(match kind {
-        EntityKind::Account => "account_id",
-        EntityKind::Guest => "guest_id",
-        EntityKind::Device => "device_id",
-        EntityKind::Session => "session_id",
-        EntityKind::Workspace => "workspace_id",
-        EntityKind::ApiKey => "api_key_id",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

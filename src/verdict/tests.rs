@@ -75,6 +75,10 @@ fn hits_reach_over_the_latest_bind_and_no_further() {
     assert_eq!(house.ask(r#"{"action":"pay","guest_id":"g2"}"#).verdict, Verdict::Allow, "two hops away");
     let twice = house.ask(r#"{"action":"pay","guest_id":"g1","account_id":"a"}"#);
     assert_eq!((twice.score, twice.reasons.iter().filter(|reason| &*reason.rule == "r").count()), (60, 1));
+    house.hits.put(Arc::new(hit("s", EntityKind::Account, "a")));
+    let twice = house.ask(r#"{"action":"pay","guest_id":"g2","account_id":"a"}"#);
+    assert_eq!(twice.reasons.iter().filter(|reason| &*reason.rule == "s").count(), 1, "named and linked counts once");
+    house.hits.remove(&hit("s", EntityKind::Account, "a"));
     house.links.unbind("g1", Some("a"), (3, 0));
     assert_eq!(house.ask(r#"{"action":"pay","account_id":"a"}"#).verdict, Verdict::Allow, "undone");
 }

@@ -96,9 +96,19 @@ fn no_spelling_of_a_path_gets_past_the_key() {
     let server = site.start();
     let anonymous = server.anonymous();
     for path in [
-        "//v1/status", "/v1//status", "/v1%2fstatus", "/v1/./status", "/healthz/../v1/status", "/v1/status/", "/V1/STATUS",
-        "/v1/status%00", "/static/../v1/status", "/static/..%2fv1%2fstatus", "/static/..%2f..%2fCargo.toml",
-        "/v1/status;x=1", "/v1/keys?x=/healthz",
+        "//v1/status",
+        "/v1//status",
+        "/v1%2fstatus",
+        "/v1/./status",
+        "/healthz/../v1/status",
+        "/v1/status/",
+        "/V1/STATUS",
+        "/v1/status%00",
+        "/static/../v1/status",
+        "/static/..%2fv1%2fstatus",
+        "/static/..%2f..%2fCargo.toml",
+        "/v1/status;x=1",
+        "/v1/keys?x=/healthz",
     ] {
         let raw = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
         let answer = anonymous.raw(raw.as_bytes());
@@ -153,8 +163,10 @@ fn names_are_unique_and_plain_and_unknown_fields_are_named() {
     make(json!({"name": "x", "scopes": ["ingest"], "colour": "red"})).refusal_naming(400, "colour");
     make(json!({"name": "x"})).refusal_naming(400, "scopes");
     make(json!({"name": "x", "scopes": ["ingest"], "rate": "many"})).refusal_naming(400, "many");
-    make(json!({"name": "x", "scopes": ["ingest"], "expires_at": "2020-01-01T00:00:00Z"})).refusal_naming(400, "expires_at");
-    make(json!({"name": "x", "scopes": ["ingest_public"], "origins": ["app.example"]})).refusal_naming(400, "app.example");
+    make(json!({"name": "x", "scopes": ["ingest"], "expires_at": "2020-01-01T00:00:00Z"}))
+        .refusal_naming(400, "expires_at");
+    make(json!({"name": "x", "scopes": ["ingest_public"], "origins": ["app.example"]}))
+        .refusal_naming(400, "app.example");
     let listed = admin.get("/v1/keys").expect(200);
     let shops = listed["keys"].as_array().unwrap().iter().filter(|key| key["name"] == "shop").count();
     assert_eq!(shops, 1, "{listed}");
@@ -197,7 +209,11 @@ fn only_the_origins_of_a_key_may_use_it_from_a_page() {
     let browser = server.key(&json!({"name": "web", "scopes": ["ingest_public"], "origins": [ours]}));
     let plain = server.scope("ingest");
     let preflight = |origin| {
-        let headers = [("origin", origin), ("access-control-request-method", "POST"), ("access-control-request-headers", "authorization,content-type")];
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,content-type"),
+        ];
         server.anonymous().send("OPTIONS", "/v1/events", &headers, None)
     };
     let allowed = preflight(ours);
@@ -211,7 +227,8 @@ fn only_the_origins_of_a_key_may_use_it_from_a_page() {
     assert!(allowed.header("access-control-allow-credentials").is_none());
     assert_eq!(preflight(theirs).header("access-control-allow-origin"), None);
     let event = usage("x").to_string();
-    let from = |client: &Client, origin| client.send("POST", "/v1/events", &[("origin", origin)], Some(event.as_bytes()));
+    let from =
+        |client: &Client, origin| client.send("POST", "/v1/events", &[("origin", origin)], Some(event.as_bytes()));
     let sent = from(&browser, ours);
     assert_eq!(tally(&sent.outcome()), (1, 0, 0));
     assert_eq!(sent.header("access-control-allow-origin"), Some(ours));
@@ -250,7 +267,9 @@ fn columns_beyond_a_keys_purposes_are_not_there() {
     let server = site.start();
     let plain = server.scope("query");
     let full = server.key(&json!({"name": "full", "scopes": ["query"], "purposes": ["operate", "product", "reliability", "billing", "abuse"]}));
-    server.admin().events(&json!({"kind": "usage", "name": "x", "account_id": "a", "device_id": "d", "ip": "203.0.113.7"}));
+    server
+        .admin()
+        .events(&json!({"kind": "usage", "name": "x", "account_id": "a", "device_id": "d", "ip": "203.0.113.7"}));
     let statement = |sql: &str| json!({"sql": sql});
     for sql in [
         "select device_id from usage",
@@ -265,7 +284,8 @@ fn columns_beyond_a_keys_purposes_are_not_there() {
     assert!(!star["columns"].to_string().contains("device_id") && star["columns"].to_string().contains("account_id"));
     let tables = plain.get("/v1/tables").expect(200);
     let usage = tables["tables"].as_array().unwrap().iter().find(|table| table["name"] == "usage").unwrap();
-    let column = |name: &str| usage["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap().clone();
+    let column =
+        |name: &str| usage["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap().clone();
     assert_eq!((&column("device_id")["visible"], &column("account_id")["visible"]), (&json!(false), &json!(true)));
 }
 
@@ -276,7 +296,8 @@ fn every_refusal_has_the_one_shape() {
     let admin = server.admin();
     admin.get("/nothing/here").refusal(404);
     admin.get("/v1/queries/no_such_query").refusal(404);
-    for (method, path) in [("DELETE", "/v1/events"), ("PUT", "/v1/sql"), ("PATCH", "/v1/keys"), ("POST", "/v1/status")] {
+    for (method, path) in [("DELETE", "/v1/events"), ("PUT", "/v1/sql"), ("PATCH", "/v1/keys"), ("POST", "/v1/status")]
+    {
         let answer = admin.send(method, path, &[], None);
         answer.refusal(405);
         assert!(answer.header("allow").is_some(), "{method} {path}");

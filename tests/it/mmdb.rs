@@ -46,15 +46,15 @@ impl Datum<'_> {
     }
 }
 
-/// Writes the control byte; types over 7 have a second one.
+/// Writes the control byte; types over 7 have a second one, and so have sizes over 28.
 fn head(kind: u8, size: usize, out: &mut Vec<u8>) {
     let size = u8::try_from(size).unwrap();
-    assert!(size < 29);
     if kind <= 7 {
-        out.push(kind << 5 | size);
+        out.push(kind << 5 | size.min(29));
     } else {
-        out.extend([size, kind - 7]);
+        out.extend([size.min(29), kind - 7]);
     }
+    out.extend(size.checked_sub(29));
 }
 
 /// Returns a database in which every address is in this country.

@@ -188,9 +188,9 @@ impl Server {
         self.with_key(made["key"].as_str().unwrap())
     }
 
-    /// Makes a key of one scope, named after it, and speaks with it.
+    /// Makes a key of one scope, named `only` and the scope, and speaks with it.
     pub(crate) fn scope(&self, scope: &str) -> Client {
-        self.key(&json!({"name": scope.replace('_', ""), "scopes": [scope]}))
+        self.key(&json!({"name": format!("only{}", scope.replace('_', "")), "scopes": [scope]}))
     }
 
     /// Tells whether the process still runs.

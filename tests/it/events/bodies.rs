@@ -1,6 +1,6 @@
 //! Bodies that no honest sender sends: each gets a clear error, nothing else is affected, and the server lives.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{lines, usage};
 use crate::http::{codes, tally};
@@ -21,8 +21,7 @@ fn a_body_that_is_no_events_at_all_is_400() {
     let mut server = site.start();
     let admin = server.admin();
     let deep = "[".repeat(100_000);
-    let deep_objects = "{\"a\":".repeat(100_000);
-    let bodies: [&[u8]; 16] = [
+    let bodies: [&[u8]; 15] = [
         b"",
         b"   \n\n ",
         b"[]",
@@ -38,7 +37,6 @@ fn a_body_that_is_no_events_at_all_is_400() {
         b"\xff\xfe\x00\x01",
         b"<events/>",
         deep.as_bytes(),
-        deep_objects.as_bytes(),
     ];
     for body in bodies {
         let answer = admin.events_raw(body);
@@ -46,6 +44,8 @@ fn a_body_that_is_no_events_at_all_is_400() {
         answer.refusal(400);
     }
     assert_eq!(admin.count("select count(*) from rejects"), 0);
+    let deep_event = "{\"a\":".repeat(100_000);
+    assert_eq!(codes(&admin.events_raw(deep_event).outcome()), [(0, "too_large".into())]);
     is_unharmed(&mut server, 0);
 }
 
@@ -176,11 +176,9 @@ fn historical_events_need_an_admin_and_keep_their_time() {
     sender.send("POST", "/v1/events?historical=true", &[], Some(old.to_string().as_bytes())).refusal(403);
     let answer = admin.send("POST", "/v1/events?historical=true", &[], Some(old.to_string().as_bytes())).outcome();
     assert_eq!(tally(&answer), (1, 0, 0));
-    let rows = admin.rows("select ts, received_at, source, day from usage");
-    let expected: Value = json!(["2026-01-02T03:04:05.000Z", "2026-01-02T03:04:05.000Z", "import", "2026-01-02"]);
-    let shown: Vec<String> =
-        rows[0].as_array().unwrap().iter().map(|cell| cell.as_str().unwrap()[..10].to_owned()).collect();
-    assert_eq!(shown, ["2026-01-02", "2026-01-02", "import", "2026-01-02"], "{expected}");
+    let rows = admin.rows("select ts = received_at, cast(received_at as text), source, day from usage");
+    assert!(rows[0][1].as_str().unwrap().starts_with("2026-01-02T03:04:05"), "{rows:?}");
+    assert_eq!((&rows[0][0], &rows[0][2], &rows[0][3]), (&json!(true), &json!("import"), &json!("2026-01-02")));
     let log =
         json!([{"kind": "log", "level": "info", "message": "m", "account_id": "a", "ts": "2026-01-02T03:04:05Z"}]);
     let answer = admin.send("POST", "/v1/events?historical=true", &[], Some(log.to_string().as_bytes())).outcome();

@@ -168,7 +168,7 @@ fn each_reject_has_its_code_its_place_and_a_row() {
         ["unknown_kind", 1]
     ]);
     assert_eq!(json!(kept), wanted);
-    assert_eq!(admin.count("select count(*) from rejects where key = 'ingestpublic'"), 1);
+    assert_eq!(admin.count("select count(*) from rejects where key = 'onlyingestpublic'"), 1);
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn every_event_has_one_outcome_also_in_the_ledger_of_its_key() {
     assert_eq!(ledger["left"], json!({"received": 5, "stored": 2, "duplicate": 1, "rejected": 2}));
     assert_eq!(ledger["right"], json!({"received": 5, "stored": 1, "duplicate": 2, "rejected": 2}));
     let metrics = server.admin().get("/metrics").text();
-    assert!(metrics.contains("weir_events_total"), "{metrics}");
+    assert!(metrics.contains("weir_key_events_total{key=\"left\",outcome=\"duplicate\"} 1"), "{metrics}");
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn acknowledged_events_are_visible_at_once_and_once_while_flushes_go_on() {
             let mut looks = 0;
             while !done.load(Ordering::Acquire) {
                 let promised = acknowledged.load(Ordering::Acquire);
-                let row = &admin.rows("select count(*), count(distinct event_id), max(seq) - min(seq) + 1 from usage")[0];
+                let row =
+                    &admin.rows("select count(*), count(distinct event_id), max(seq) - min(seq) + 1 from usage")[0];
                 assert_eq!(row[0], row[1], "an event is seen twice");
                 assert!(row[0].as_u64().unwrap() >= promised, "{row} after {promised} were acknowledged");
                 looks += 1;
@@ -67,7 +68,7 @@ fn one_query_sees_one_moment_of_all_tables() {
         });
         let admin = server.admin();
         while !done.load(Ordering::Acquire) {
-            let row = &admin.rows("select (select count(*) from usage), (select count(*) from credits)")[0];
+            let row = &admin.rows("select (select count(*) from usage) as u, (select count(*) from credits) as c")[0];
             assert_eq!(row[0], row[1], "both events of a request, or neither");
         }
         writer.join().unwrap();

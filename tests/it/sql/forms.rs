@@ -33,7 +33,9 @@ fn accepting(server: &Server, accept: &str) -> Reply {
 }
 
 fn durations(batches: &[RecordBatch]) -> Vec<i64> {
-    let column = |batch: &RecordBatch| batch.column_by_name("duration_ms").unwrap().as_primitive::<Int64Type>().values().to_vec();
+    let column = |batch: &RecordBatch| {
+        batch.column_by_name("duration_ms").unwrap().as_primitive::<Int64Type>().values().to_vec()
+    };
     batches.iter().flat_map(column).collect()
 }
 
@@ -46,7 +48,8 @@ fn every_form_holds_the_same_rows() {
     for accept in ["application/json", "*/*", "text/html, application/json;q=0.9"] {
         let answer = accepting(&server, accept);
         assert!(answer.header("content-type").unwrap().starts_with("application/json"));
-        let found: Vec<i64> = answer.json()["rows"].as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).collect();
+        let found: Vec<i64> =
+            answer.json()["rows"].as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).collect();
         assert_eq!(found, expected);
     }
     let lines = accepting(&server, "application/x-ndjson");
@@ -102,10 +105,18 @@ fn a_spreadsheet_takes_no_cell_for_a_formula() {
 fn an_error_has_its_status_in_every_form() {
     let site = Site::new();
     let server = site.start();
-    for accept in ["application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"] {
-        let answer = server.admin().send("POST", "/v1/sql", &[("accept", accept)], Some(br#"{"sql":"select nothing from usage"}"#));
+    for accept in
+        ["application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"]
+    {
+        let answer = server.admin().send(
+            "POST",
+            "/v1/sql",
+            &[("accept", accept)],
+            Some(br#"{"sql":"select nothing from usage"}"#),
+        );
         answer.refusal(400);
-        let forbidden = server.admin().send("POST", "/v1/sql", &[("accept", accept)], Some(br#"{"sql":"drop table usage"}"#));
+        let forbidden =
+            server.admin().send("POST", "/v1/sql", &[("accept", accept)], Some(br#"{"sql":"drop table usage"}"#));
         forbidden.refusal(403);
     }
 }

@@ -32,12 +32,17 @@ fn an_answer_has_columns_rows_and_what_it_cost() {
     let server = site.start();
     let admin = server.admin();
     seed(&admin);
-    let answer = ask(&admin, "select account_id, count(*) as n, avg(duration_ms) as mean, min(ts) as first, day from usage \
-        group by account_id, day order by account_id").expect(200);
+    let answer = ask(
+        &admin,
+        "select account_id, count(*) as n, avg(duration_ms) as mean, min(ts) as first, day from usage \
+        group by account_id, day order by account_id",
+    )
+    .expect(200);
     let mut names: Vec<&String> = answer.as_object().unwrap().keys().collect();
     names.sort();
     assert_eq!(names, ["columns", "elapsed_ms", "row_count", "rows", "scanned_bytes", "truncated"]);
-    let columns: Vec<&str> = answer["columns"].as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap()).collect();
+    let columns: Vec<&str> =
+        answer["columns"].as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap()).collect();
     assert_eq!(columns, ["account_id", "n", "mean", "first", "day"]);
     assert!(answer["columns"].as_array().unwrap().iter().all(|column| column["type"].is_string()));
     assert_eq!((&answer["row_count"], &answer["truncated"]), (&json!(5), &json!(false)));
@@ -55,7 +60,9 @@ fn rows_past_the_limit_are_cut_and_said_to_be() {
     let server = site.start();
     let admin = server.admin();
     seed(&admin);
-    let limited = |limit: u64| admin.post("/v1/sql", &json!({"sql": "select event_id from usage order by event_id", "limit": limit}));
+    let limited = |limit: u64| {
+        admin.post("/v1/sql", &json!({"sql": "select event_id from usage order by event_id", "limit": limit}))
+    };
     let answer = limited(10).expect(200);
     assert_eq!((&answer["row_count"], &answer["truncated"]), (&json!(10), &json!(true)));
     assert_eq!(answer["rows"].as_array().unwrap().len(), 10);
@@ -64,7 +71,12 @@ fn rows_past_the_limit_are_cut_and_said_to_be() {
     limited(26).refusal_naming(400, "limit");
     let all = ask(&admin, "select event_id from usage limit 25").expect(200);
     assert_eq!((&all["row_count"], &all["truncated"]), (&json!(25), &json!(false)));
-    let lines = admin.send("POST", "/v1/sql", &[("accept", "application/x-ndjson")], Some(br#"{"sql":"select event_id from usage"}"#));
+    let lines = admin.send(
+        "POST",
+        "/v1/sql",
+        &[("accept", "application/x-ndjson")],
+        Some(br#"{"sql":"select event_id from usage"}"#),
+    );
     assert_eq!(lines.text().lines().count(), 30, "the streaming forms have no cap");
 }
 
@@ -80,7 +92,8 @@ fn parameters_are_bound_and_never_spliced() {
     let injection = "acct_1' or '1'='1";
     assert_eq!(count(json!({"who": injection}), by_account).expect(200)["rows"], json!([[0]]));
     assert_eq!(count(json!({"who": injection}), "select $who as it").expect(200)["rows"], json!([[injection]]));
-    let typed = "select count(*) from usage where duration_ms >= $least and duration_ms < $most and (status = 'error') = $bad";
+    let typed =
+        "select count(*) from usage where duration_ms >= $least and duration_ms < $most and (status = 'error') = $bad";
     assert_eq!(count(json!({"least": 100, "most": 200, "bad": true}), typed).expect(200)["rows"], json!([[3]]));
     assert_eq!(count(json!({"x": null}), "select $x is null").expect(200)["rows"], json!([[true]]));
     assert_eq!(count(json!({"n": 2}), "select event_id from usage order by 1 limit $n").expect(200)["row_count"], 2);
@@ -100,7 +113,7 @@ fn an_error_tells_where_and_what_was_meant() {
     for (sql, meant) in [
         ("select acount_id from usage", "account_id"),
         ("select * from usages", "usage"),
-        ("select conut(*) from usage", "count"),
+        ("select lenght(name) from usage", "length"),
     ] {
         let answer = ask(&admin, sql);
         answer.refusal_naming(400, meant);
@@ -144,13 +157,20 @@ fn only_reading_is_what_sql_is_for() {
         assert!(matches!(answer.status, 400 | 403), "{statement}: {}", answer.text());
         answer.refusal(answer.status);
     }
-    for forbidden in ["delete from usage", "copy usage to '/tmp/weir-should-not-exist.csv'", "set datafusion.execution.batch_size = 1"] {
+    for forbidden in [
+        "delete from usage",
+        "copy usage to '/tmp/weir-should-not-exist.csv'",
+        "set datafusion.execution.batch_size = 1",
+    ] {
         ask(&admin, forbidden).refusal(403);
     }
     assert!(!std::path::Path::new("/tmp/weir-should-not-exist.csv").exists());
     assert_eq!(admin.rows("select * from usage order by event_id"), before);
     assert_eq!(ask(&admin, "explain select count(*) from usage").status, 200);
-    assert!(!ask(&admin, "explain select count(*) from usage").text().contains(site.path("").to_str().unwrap()), "no paths");
+    assert!(
+        !ask(&admin, "explain select count(*) from usage").text().contains(site.path("").to_str().unwrap()),
+        "no paths"
+    );
 }
 
 #[test]
@@ -160,18 +180,42 @@ fn tables_are_described_with_their_columns_and_purposes() {
     let catalogue = server.admin().get("/v1/tables").expect(200);
     let tables = catalogue["tables"].as_array().unwrap();
     let names: Vec<&str> = tables.iter().map(|table| table["name"].as_str().unwrap()).collect();
-    for name in ["usage", "errors", "devices", "logs", "credits", "payments", "identities", "sessions", "hits", "verdicts", "labels", "rejects"] {
+    for name in [
+        "usage",
+        "errors",
+        "devices",
+        "logs",
+        "credits",
+        "payments",
+        "identities",
+        "sessions",
+        "hits",
+        "verdicts",
+        "labels",
+        "rejects",
+    ] {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     for table in tables {
         let columns = table["columns"].as_array().unwrap();
-        let shown = server.admin().post("/v1/sql", &json!({"sql": format!("select * from {} limit 1", table["name"].as_str().unwrap())}));
+        let shown = server
+            .admin()
+            .post("/v1/sql", &json!({"sql": format!("select * from {} limit 1", table["name"].as_str().unwrap())}));
         assert_eq!(shown.expect(200)["columns"].as_array().unwrap().len(), columns.len());
         for column in columns {
-            assert!(["name", "type", "doc", "purpose"].iter().all(|part| column[part].as_str().is_some_and(|text| !text.is_empty())), "{column}");
+            assert!(
+                ["name", "type", "doc", "purpose"]
+                    .iter()
+                    .all(|part| column[part].as_str().is_some_and(|text| !text.is_empty())),
+                "{column}"
+            );
         }
     }
-    assert!(catalogue["views"].as_array().unwrap().iter().any(|view| view["name"] == "events"), "{}", catalogue["views"]);
+    assert!(
+        catalogue["views"].as_array().unwrap().iter().any(|view| view["name"] == "events"),
+        "{}",
+        catalogue["views"]
+    );
     let kinds = "select kind, count(*) from events group by kind";
     assert!(ask(&server.admin(), kinds).status == 200, "{}", ask(&server.admin(), kinds).text());
 }
@@ -190,7 +234,8 @@ fn stored_queries_run_by_name_with_checked_parameters() {
     seed(&admin);
     let list = admin.get("/v1/queries").expect(200);
     let queries = list["queries"].as_array().unwrap();
-    let find = |name: &str| queries.iter().find(|query| query["name"] == name).unwrap_or_else(|| panic!("{name} in {list}"));
+    let find =
+        |name: &str| queries.iter().find(|query| query["name"] == name).unwrap_or_else(|| panic!("{name} in {list}"));
     assert_eq!(find("busiest")["title"], "Busiest accounts");
     assert_eq!(find("busiest")["params"][0]["name"], "least");
     let built_in = admin.get("/v1/queries/error_rate_by_route?limit=5").expect(200);
