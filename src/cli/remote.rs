@@ -13,10 +13,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Args, Clone, Debug)]
 pub(super) struct RemoteArgs {
     /// The server
-    #[arg(long, value_name = "URL", env = "WEIR_URL")]
+    #[arg(long, value_name = "URL", env = "WEIR_URL", global = true)]
     pub(super) url: Option<String>,
     /// The key
-    #[arg(long, value_name = "KEY", env = "WEIR_KEY", hide_env_values = true)]
+    #[arg(long, value_name = "KEY", env = "WEIR_KEY", hide_env_values = true, global = true)]
     pub(super) key: Option<String>,
 }
 

@@ -94,6 +94,19 @@ fn gauge_storage(app: &Weir) {
 
 /// Says what the metrics above mean; called once.
 pub(crate) fn describe_metrics() {
+    metrics::describe_counter!("weir_events_total", "Events by what became of them");
+    metrics::describe_histogram!(
+        "weir_log_commit_seconds",
+        metrics::Unit::Seconds,
+        "Time to make a commit group durable"
+    );
+    metrics::describe_histogram!("weir_log_commit_rows", "Rows of a commit group");
+    metrics::describe_histogram!(
+        "weir_flush_seconds",
+        metrics::Unit::Seconds,
+        "Time to settle an epoch into its tables"
+    );
+    metrics::describe_histogram!("weir_table_commit_seconds", metrics::Unit::Seconds, "Time of a Delta commit");
     metrics::describe_gauge!("weir_table_rows", "Rows of a table: in files and unflushed");
     metrics::describe_gauge!("weir_table_files", "Data files of a table");
     metrics::describe_gauge!("weir_table_bytes", metrics::Unit::Bytes, "Size of a table's data files");

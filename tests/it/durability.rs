@@ -176,7 +176,11 @@ fn a_killed_server_loses_and_doubles_nothing() {
     let acknowledged = acknowledged(&lists);
     let present = by_sql(&server.admin());
     assert_exact(&present, &acknowledged, "at the end, by SQL");
-    // Each restart and interval left an epoch of its own; SIGTERM alone promises only what it can settle in 10 s.
+    // SIGTERM in the midst of a backlog. How much of it must be in files by then is not asked here, only that all is kept.
+    server.stop();
+    println!("{} segments left by SIGTERM", segments(&site.data()).len());
+    server = site.start();
+    assert_exact(&by_sql(&server.admin()), &acknowledged, "after SIGTERM and a restart");
     wait_until_settled(&server.admin());
     server.stop();
     assert_eq!(segments(&site.data()), Vec::<PathBuf>::new());
@@ -240,7 +244,10 @@ fn while_it_replays_it_says_so_and_an_event_is_refused_or_kept() {
             break;
         }
         ready.refusal(503);
-        assert!(ready.json()["progress"]["bytes_total"].as_u64().unwrap() > 0, "{}", ready.text());
+        // After the log, the rules read their history, which has no progress to tell.
+        let body = ready.json();
+        let replaying = body["error"]["message"].as_str().unwrap().contains("replayed");
+        assert_eq!(body["progress"]["bytes_total"].as_u64().is_some_and(|bytes| bytes > 0), replaying, "{body}");
         unready += 1;
     }
     println!("/readyz said 503 {unready} times; {refused} events were refused, {} kept", kept.len());

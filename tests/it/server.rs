@@ -26,13 +26,18 @@ pub(crate) const SETTLES_OFTEN: &str = "[ingest]\nflush_interval_ms = 100\nsegme
 pub(crate) const NEVER_SETTLES: &str = "[ingest]\nflush_interval_ms = 600000\nunflushed_age_ms_max = 1200000\n";
 
 /// Looks until there is something to see, or fails at the deadline.
-pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + SOON;
+pub(crate) fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(SOON, what, look)
+}
+
+/// The same with a deadline of its own.
+pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(15));
     }
 }
