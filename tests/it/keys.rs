@@ -11,7 +11,7 @@ const ANY: &[&str] = &SCOPES;
 const NOBODY_NEED_BE_KNOWN: &[&str] = &[];
 
 /// Every route that programs use, and the scopes of which one is needed.
-const ROUTES: [(&str, &str, &[&str]); 26] = [
+pub(crate) const ROUTES: [(&str, &str, &[&str]); 26] = [
     ("GET", "/healthz", NOBODY_NEED_BE_KNOWN),
     ("POST", "/healthz", NOBODY_NEED_BE_KNOWN),
     ("GET", "/readyz", NOBODY_NEED_BE_KNOWN),
@@ -308,7 +308,7 @@ fn every_refusal_has_the_one_shape() {
     admin.post("/v1/verdict", &json!({"action": "generate", "guest_id": "g", "guest": 1})).refusal_naming(400, "guest");
     admin.send("POST", "/v1/sql", &[("accept", "image/png")], Some(b"{\"sql\":\"select 1\"}")).refusal(406);
     admin.send("POST", "/v1/events", &[("content-encoding", "rot13")], Some(b"{}")).refusal(415);
-    admin.send("POST", "/v1/verdict", &[], Some(&[b' '; 200_000])).refusal(413);
+    admin.send("POST", "/v1/verdict", &[], Some(&[b' '; 40_000])).refusal(413);
     server.anonymous().get("/v1/status").refusal(401);
     server.scope("verdict").get("/v1/status").refusal(403);
 }

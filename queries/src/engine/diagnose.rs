@@ -70,7 +70,15 @@ fn exhausted(message: &str) -> QueryError {
     ))
 }
 
+/// Blames ourselves, but for a pattern that is none: the engine wraps that in errors of several kinds.
 fn internal(error: &DataFusionError) -> QueryError {
+    let text = error.to_string();
+    if text.contains("regex parse error") || text.contains("Regular expression did not compile") {
+        return QueryError::invalid_with_hint(
+            "a regular expression cannot be read",
+            "escape ( [ { + * ? . by a backslash",
+        );
+    }
     tracing::error!(query.error = %error, "a query failed for a reason that is not its own");
     QueryError::Internal("the query failed for a reason that is not its own; the log tells more".into())
 }
@@ -208,6 +216,12 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_is_none_is_the_askers_mistake() {
+        let wrapped = DataFusionError::External("regex parse error:\n    (\n    ^\nerror: unclosed group".into());
+        assert!(matches!(query(&wrapped, &Names::default()), QueryError::Invalid { .. }));
+    }
 
     #[test]
     fn paths_and_stores_are_never_told() {

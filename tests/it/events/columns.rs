@@ -194,3 +194,82 @@ fn an_opted_out_browser_leaves_only_errors() {
     assert_eq!(admin.rows("select device_id, session_id, ip_hash from errors"), [json!([null, null, null])]);
     assert_eq!(admin.count("select count(*) from rejects where event is not null"), 0);
 }
+
+#[test]
+fn the_examples_of_the_contract_are_stored_field_by_field() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let answer = admin.events(&json!([
+        {"id": "01934", "kind": "usage", "ts": now, "name": "image.generate", "status": "ok", "duration_ms": 812, "account_id": "acct_1",
+            "guest_id": "gst_9", "device_id": "dev_3", "session_id": "s_7", "workspace_id": "ws_2", "ip": "203.0.113.7",
+            "user_agent": CHROME, "release": "2.4.1", "environment": "production", "model": "studio-xl", "quantity": 1,
+            "properties": {"ratio": "16:9"}},
+        {"kind": "credit", "op": "grant", "amount": 50, "reason": "guest_grant", "ref": "g-1", "guest_id": "gst_9", "device_id": "dev_3", "ip": "203.0.113.7"},
+        {"kind": "payment", "op": "failed", "amount_minor": 1900, "currency": "EUR", "card_hash": "c4rd", "decline_code": "do_not_honor", "account_id": "acct_1"},
+        {"kind": "identity", "op": "bind", "guest_id": "gst_9", "account_id": "acct_1"},
+        {"kind": "error", "type": "TypeError", "message": "x is undefined", "stack": [{"file": "app.js", "function": "draw", "line": 3, "in_app": true}], "release": "2.4.1"},
+        {"kind": "device", "fingerprint": "fp_1", "user_agent": CHROME, "screen": "1512x982", "timezone": "Europe/Berlin", "webdriver": false, "device_id": "dev_3"},
+        {"kind": "log", "level": "warn", "message": "slow model", "logger": "render", "trace_id": "4bf92f35"},
+    ]));
+    assert_eq!(crate::http::tally(&answer), (7, 0, 0), "{answer:#}");
+    for (sql, expected) in [
+        (
+            "select concat_ws(' ', event_id, name, status, duration_ms, account_id, guest_id, device_id, session_id, workspace_id, browser, \
+             release, environment, model, quantity, json_get_str(properties, 'ratio')) from usage",
+            // One text, since a list of fifteen would be fifteen lines.
+            json!(["01934 image.generate ok 812 acct_1 gst_9 dev_3 s_7 ws_2 Chrome 2.4.1 production studio-xl 1 16:9"]),
+        ),
+        (
+            "select op, amount, reason, ref, guest_id, device_id, ip_prefix from credits",
+            json!(["grant", 50, "guest_grant", "g-1", "gst_9", "dev_3", "203.0.113.0/24"]),
+        ),
+        (
+            "select op, amount_minor, currency, card_hash, decline_code from payments",
+            json!(["failed", 1900, "EUR", "c4rd", "do_not_honor"]),
+        ),
+        ("select op, guest_id, account_id from identities", json!(["bind", "gst_9", "acct_1"])),
+        (
+            "select type, message, level, frames[1]['function'], frames[1]['line'], release from errors",
+            json!(["TypeError", "x is undefined", "error", "draw", 3, "2.4.1"]),
+        ),
+        (
+            "select fingerprint, screen, timezone, webdriver, os from devices",
+            json!(["fp_1", "1512x982", "Europe/Berlin", false, "Windows"]),
+        ),
+        ("select level, message, logger, trace_id from logs", json!(["warn", "slow model", "render", "4bf92f35"])),
+    ] {
+        assert_eq!(admin.rows(sql), [expected], "{sql}");
+    }
+}
+
+#[test]
+fn an_email_address_becomes_hashes_and_its_domain() {
+    let site = Site::new();
+    let server = site.start();
+    let admin = server.admin();
+    let signup =
+        |id: &str, email: &str| json!({"kind": "identity", "id": id, "op": "signup", "account_id": id, "email": email});
+    admin.events(&json!([
+        signup("plain", "jo.doe@gmail.com"),
+        signup("case", " Jo.Doe@GMAIL.com "),
+        signup("alias", "jodoe+free@googlemail.com"),
+        signup("other", "jane@example.com"),
+        signup("throwaway", "x@mailinator.com"),
+    ]));
+    let facts = |id: &str| {
+        let rows = admin.rows(&format!(
+            "select email_hash, email_root_hash, email_disposable, email_domain from identities where event_id = '{id}'"
+        ));
+        rows[0].clone()
+    };
+    assert_eq!(facts("plain")[0], facts("case")[0], "case and blanks do not make another address");
+    assert_ne!(facts("plain")[0], facts("alias")[0]);
+    assert_eq!(facts("plain")[1], facts("alias")[1], "an alias leads to the same root");
+    assert_ne!(facts("plain")[1], facts("other")[1]);
+    assert_eq!((&facts("plain")[2], &facts("throwaway")[2]), (&json!(false), &json!(true)));
+    assert_eq!(facts("other")[3], "example.com");
+    let answer = admin.events(&json!([signup("none", "no address"), signup("empty", "@")]));
+    assert_eq!(crate::http::tally(&answer), (0, 0, 2));
+}

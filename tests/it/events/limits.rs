@@ -1,6 +1,7 @@
 //! The written limits of a request: at the limit it is taken, past it refused clearly, and nothing of it is stored.
 
 use std::io::Write;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{encoded, lines, usage};
 use crate::http::{codes, tally};
-use crate::server::{Site, peak_memory};
+use crate::server::{Site, eventually, peak_memory, within};
 
 #[test]
 fn bodies_over_ten_mebibytes_are_413() {
@@ -103,9 +104,12 @@ fn an_unfolded_body_is_capped_by_size_and_by_ratio() {
 #[test]
 fn decompression_bombs_cost_neither_memory_nor_the_server() {
     let site = Site::new();
-    let mut server = site.start();
+    let mut server = site.start_warm();
     let admin = server.admin();
-    admin.events(&usage("before"));
+    // What is built at first use is built before memory is measured.
+    let mut before = usage("before");
+    before["user_agent"] = json!("Mozilla/5.0 (X11; Linux x86_64) Chrome/131.0.0.0 Safari/537.36");
+    admin.events(&before);
     // Gzip and zstd allow streams one after another: gigabytes of blanks, without minutes of compressing them.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![b' '; 1 << 20]).unwrap();
@@ -116,6 +120,15 @@ fn decompression_bombs_cost_neither_memory_nor_the_server() {
         |encoding: &str, body: &[u8]| admin.send("POST", "/v1/events", &[("content-encoding", encoding)], Some(body));
     // One layer is undone, and what is under it is no JSON.
     send("gzip", &nested).refusal(400);
+    // What is built behind the answers (patterns, the first scheduled rules, a flush) is built before memory is measured.
+    let mut steady = (peak_memory(server.pid()), Instant::now());
+    within(Duration::from_secs(120), "memory is steady for 12 s", || {
+        let peak = peak_memory(server.pid());
+        if peak > steady.0 {
+            steady = (peak, Instant::now());
+        }
+        (steady.1.elapsed() >= Duration::from_secs(12)).then_some(())
+    });
     let before = peak_memory(server.pid());
     for (encoding, body) in [("gzip", &gzip), ("zstd", &zstd)] {
         assert_eq!(send(encoding, body).refusal(413), "too_large", "{encoding}");
@@ -124,4 +137,47 @@ fn decompression_bombs_cost_neither_memory_nor_the_server() {
     }
     assert!(server.is_alive());
     assert_eq!(admin.count("select count(*) from usage"), 1);
+}
+
+#[test]
+fn too_much_unflushed_is_503_until_it_has_settled() {
+    let config = "[ingest]\nunflushed_bytes_max = 1048576\nflush_interval_ms = 2000\nsegment_bytes_max = 67108864\n";
+    let site = Site::with_config(config);
+    let server = site.start();
+    let admin = server.admin();
+    let (mut stored, mut round) = (0, 0);
+    let refused = loop {
+        let answer = admin.events_raw(lines(&format!("r{round}-"), 2_000));
+        if answer.status != 200 {
+            break answer;
+        }
+        stored += tally(&answer.outcome()).0;
+        round += 1;
+        assert!(round < 200, "no end to what is taken");
+    };
+    assert_eq!(refused.refusal(503), "overloaded");
+    assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(admin.count("select count(*) from usage"), i64::try_from(stored).unwrap(), "a refusal stores nothing");
+    admin.post("/v1/verdict", &json!({"action": "login", "account_id": "a"})).expect(200);
+    let again = || Some(admin.events_raw(lines(&format!("r{round}-"), 2_000))).filter(|answer| answer.status == 200);
+    assert_eq!(tally(&eventually("there is room again", again).outcome()), (2_000, 0, 0));
+}
+
+#[test]
+fn clients_that_take_too_long_are_let_go() {
+    let site =
+        Site::with_config("[server]\nheader_timeout_ms = 300\nbody_timeout_ms = 300\nbody_bytes_per_s_min = 1000000\n");
+    let server = site.start();
+    let admin = server.admin();
+    let begun = Instant::now();
+    let silent = admin.raw(b"POST /v1/events HTTP/1.1\r\nhost: x\r\n");
+    assert!(silent.is_empty() || silent.starts_with("HTTP/1.1 408"), "{silent}");
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 9\r\n\r\n{{",
+        admin.key()
+    );
+    let stalled = admin.raw(head.as_bytes());
+    assert!(stalled.starts_with("HTTP/1.1 408") && stalled.contains("\"code\""), "{stalled}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(tally(&admin.events(&usage("prompt"))), (1, 0, 0));
 }
