@@ -155,6 +155,7 @@ impl Ingest {
             tables: tables.clone(),
             dedupe: Arc::clone(&dedupe),
             gauges: Arc::clone(&gauges),
+            hurry_bytes: config.unflushed_bytes_max / 2,
             settled: settled_sender,
         };
         tokio::spawn(flusher.run(sealed));
@@ -381,6 +382,7 @@ impl Ingest {
         let mut settled = self.settled.clone();
         // The flusher ends, and with it the channel, once the writer is gone and every epoch is settled.
         while settled.changed().await.is_ok() {}
+        futures::future::join_all(self.tables.iter().map(Table::stop)).await;
         Ok(())
     }
 }

@@ -77,7 +77,20 @@ pub struct Rows {
     heads: Vec<Head>,
 }
 
+/// Cells that a usual row has.
+const CELLS_USUAL: usize = 28;
+
 impl Rows {
+    /// Makes room for the rows of a body of so many bytes, which become about as much text.
+    #[must_use]
+    pub fn with_room(rows: usize, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes),
+            cells: Vec::with_capacity(rows * CELLS_USUAL),
+            heads: Vec::with_capacity(rows),
+        }
+    }
+
     /// Begins a row. It counts only once [`RowWriter::finish`] was called; dropped before, it leaves no trace.
     pub fn begin(&mut self, kind: Kind) -> RowWriter<'_> {
         RowWriter {

@@ -102,7 +102,7 @@ pub(crate) async fn run(args: &VerdictArgs, scratch: &Scratch) -> anyhow::Result
         add(&mut report, &format!("open loop, {rate} a second"), &[ours], &[theirs]);
     }
     let metrics = server.get("/metrics").await?;
-    for line in metrics.lines().filter(|line| line.starts_with("weir_verdict_duration_seconds{")) {
+    for line in metrics.lines().filter(|line| line.starts_with("weir_verdict_seconds{")) {
         report.note(format!("server side: {line}"));
     }
     let peak = server.usage()?.peak_rss_bytes as f64 / f64::from(1 << 20);

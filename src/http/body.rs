@@ -57,7 +57,8 @@ impl BodyReader {
             return Ok(ReadBody { bytes: first, _permit: None });
         }
         let mut permit = None;
-        let capacity = usize::try_from(announced).unwrap_or(0).clamp(first.len(), UNCOUNTED_BYTES_MAX.max(first.len()));
+        // What is announced but never sent costs address space only: pages that nobody wrote to are not there.
+        let capacity = usize::try_from(announced).unwrap_or(0).max(first.len());
         let mut bytes = Vec::with_capacity(capacity);
         let mut next = Some(first);
         while let Some(chunk) = next {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
@@ -59,8 +59,9 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Serves until `stop` completes, then lets requests under way finish for as long as the drain may take.
-    pub(super) async fn run(self, router: Router, stop: impl Future<Output = ()>) {
+    /// Serves until `stop` completes, then lets requests under way finish for as long as the drain may take. Returns when
+    /// it was told to stop.
+    pub(super) async fn run(self, router: Router, stop: impl Future<Output = ()>) -> Instant {
         let graceful = GracefulShutdown::new();
         let answers = Answers::new();
         let mut stop = std::pin::pin!(stop);
@@ -81,11 +82,13 @@ impl Listener {
                 }
             }
         }
+        let told = Instant::now();
         tracing::info!("stopping: no new connections");
         drop(self.socket);
         if tokio::time::timeout(self.drain_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!(drain.timeout_ms = self.drain_timeout.as_millis() as u64, "requests under way were cut off");
         }
+        told
     }
 
     async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {

@@ -21,8 +21,10 @@ use listener::Listener;
 
 pub(crate) use open::{engine_config, open_directory, policy, query_directory, rule_directories};
 
-/// The most time that settling the buffers may take at the end; what is left is in the log.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most time that stopping may take, draining included: what is not in its tables by then is in the log.
+const STOP_TIMEOUT: Duration = Duration::from_secs(9);
+/// So long may settling take even after a drain that was configured to be long.
+const SETTLE_TIMEOUT_LEAST: Duration = Duration::from_secs(4);
 
 /// What a server is started with besides its configuration.
 #[derive(Default)]
@@ -59,9 +61,10 @@ pub(crate) async fn run(
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     std::io::stdout().flush()?;
     ready(&format!("http://{address}"), &weir);
-    listener.run(router, stop).await;
+    let told = listener.run(router, stop).await;
     background.stop().await;
-    match tokio::time::timeout(SETTLE_TIMEOUT, weir.ingest.shutdown()).await {
+    let left = STOP_TIMEOUT.saturating_sub(told.elapsed()).max(SETTLE_TIMEOUT_LEAST);
+    match tokio::time::timeout(left, weir.ingest.shutdown()).await {
         Ok(Ok(())) => info!("stopped; everything is in its tables"),
         Ok(Err(error)) => warn!(%error, "stopped; what was not settled is in the log"),
         Err(_) => warn!("stopped before everything was settled; the rest is in the log"),

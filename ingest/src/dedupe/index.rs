@@ -134,13 +134,13 @@ impl DedupeIndex {
         Ok(true)
     }
 
-    /// Settles an epoch's ids in a file. Returns after fsync.
-    pub(crate) fn settle(&self, ids: &EpochIds, span: Span) -> io::Result<()> {
-        if ids.is_empty() {
+    /// Settles the ids of epochs in a file. Returns after fsync.
+    pub(crate) fn settle(&self, epochs: &[Arc<EpochIds>], span: Span) -> io::Result<()> {
+        let mut sorted: Vec<Fingerprint> = epochs.iter().flat_map(|ids| ids.iter().copied()).collect();
+        if sorted.is_empty() {
             return Ok(());
         }
         let _changing = self.changing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut sorted: Vec<Fingerprint> = ids.iter().copied().collect();
         sorted.sort_unstable();
         let path = self.dir.join(format!("{:020}.{EXTENSION}", span.last_seq));
         let sidecar = Arc::new(Sidecar::write(&path, &sorted, span, &self.disk)?);
@@ -242,7 +242,7 @@ mod tests {
             assert!(index.admit(hot, id(number)).unwrap(), "{number} is a stranger");
         }
         let ids = hot.seal(last_seq);
-        index.settle(&ids, Span { first_received_at: at, last_received_at: at, last_seq }).unwrap();
+        index.settle(&[ids], Span { first_received_at: at, last_received_at: at, last_seq }).unwrap();
         hot.drop_settled(index.settled_seq());
     }
 

@@ -12,6 +12,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::prelude::SessionContext;
 
 use super::*;
+use crate::priority::Priority;
 use crate::row::Trust;
 use crate::writer::Committed;
 
@@ -196,7 +197,7 @@ async fn small_files_are_merged_and_sorted_and_deleted_only_when_unread() {
     assert!(merged.table(Kind::Usage).files.files.iter().any(|file| file.path.contains("/sorted-")));
     drop(merged);
     ingest.tables[0].maintain(i64::MAX / 2);
-    ingest.tables[0].settle(Vec::new(), 0).await.unwrap();
+    ingest.tables[0].settle(Vec::new(), 0, Priority::Normal).await.unwrap();
     let files = || {
         std::fs::read_dir(dir.path().join("lake/usage"))
             .unwrap()
@@ -208,7 +209,7 @@ async fn small_files_are_merged_and_sorted_and_deleted_only_when_unread() {
     assert!(files() >= 10, "a cut still reads the small files");
     drop(before);
     ingest.tables[0].maintain(i64::MAX / 2);
-    ingest.tables[0].settle(Vec::new(), 0).await.unwrap();
+    ingest.tables[0].settle(Vec::new(), 0, Priority::Normal).await.unwrap();
     let remaining = std::fs::read_dir(dir.path().join("lake/usage"))
         .unwrap()
         .flatten()

@@ -66,7 +66,7 @@ impl Judge {
             sender,
             memo: Memo::new(self.enricher.salt(sender.now)),
             fields: Vec::with_capacity(32),
-            judged: Judged::default(),
+            judged: Judged { rows: Rows::with_room(pieces.list.len(), body.len()), ..Judged::default() },
             objects: 0,
         };
         for piece in &pieces.list {

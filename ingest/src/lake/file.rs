@@ -4,12 +4,15 @@
 //! outlive an erasure there.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{max, min};
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, SecondsFormat, Utc};
 use deltalake_core::kernel::{Add, Remove};
-use parquet::arrow::ArrowWriter;
+use parquet::arrow::add_encoded_arrow_schema_to_metadata;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
@@ -191,7 +194,7 @@ pub(crate) fn new_path(kind: Kind, partition: i32, clustered: bool) -> String {
 }
 
 /// Returns how files of this kind are written.
-pub(crate) fn writer_properties(kind: Kind, rows: usize) -> WriterProperties {
+fn properties(kind: Kind, rows: usize) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).expect("level 1 exists")))
@@ -218,11 +221,24 @@ pub(crate) fn writer_properties(kind: Kind, rows: usize) -> WriterProperties {
     builder.build()
 }
 
+/// Tells whether a column's values hardly repeat.
+pub(crate) fn is_unique(column: &str) -> bool {
+    UNIQUE_COLUMNS.contains(&column)
+}
+
+/// Returns a writer of one file of about so many rows. `schema` is the stored one; its text may come as dictionaries, which
+/// the file does not tell.
+pub(crate) fn writer(kind: Kind, schema: &SchemaRef, rows: usize) -> Result<ArrowWriter<Vec<u8>>, IngestError> {
+    let mut properties = properties(kind, rows);
+    add_encoded_arrow_schema_to_metadata(TableSchema::of(kind).stored(), &mut properties);
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    Ok(ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)?)
+}
+
 /// Writes batches of the stored schema into the bytes of one Parquet file.
 pub(crate) fn encode(kind: Kind, batches: &[RecordBatch]) -> Result<Vec<u8>, IngestError> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
-    let schema = TableSchema::of(kind).stored();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(writer_properties(kind, rows)))?;
+    let mut writer = writer(kind, TableSchema::of(kind).stored(), rows)?;
     for batch in batches {
         writer.write(batch)?;
     }

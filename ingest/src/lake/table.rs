@@ -22,6 +22,7 @@ use crate::error::IngestError;
 use crate::kind::Kind;
 use crate::lake::file::{self, DataFile, Spans};
 use crate::lake::{compact, repair};
+use crate::priority::Priority;
 use crate::schema::TableSchema;
 
 /// After so many commits the log is checkpointed and the table reopened: a long-lived snapshot slows down with each commit.
@@ -52,13 +53,20 @@ pub(crate) struct Table {
 #[derive(Debug)]
 enum Command {
     /// Settle the rows of one epoch, which ends before this sequence number.
-    Settle { batches: Vec<RecordBatch>, end_seq: i64, reply: oneshot::Sender<Result<(), IngestError>> },
+    Settle {
+        batches: Vec<RecordBatch>,
+        end_seq: i64,
+        priority: Priority,
+        reply: oneshot::Sender<Result<(), IngestError>>,
+    },
     /// Commit rows of an import under its own `txn`.
     Import { batch: RecordBatch, origin: String, version: i64, reply: oneshot::Sender<Result<bool, IngestError>> },
     /// Merge small files, delete what nobody reads any more.
     Maintain { now_ms: i64 },
     /// A compaction under way has written its file.
     Compacted(Result<compact::Compacted, IngestError>),
+    /// Commit nothing more and end.
+    Stop { reply: oneshot::Sender<()> },
 }
 
 impl Table {
@@ -72,9 +80,14 @@ impl Table {
     }
 
     /// Settles rows of an epoch. Returns after the commit is synced and the files are visible in place of the chunks.
-    pub(crate) async fn settle(&self, batches: Vec<RecordBatch>, end_seq: i64) -> Result<(), IngestError> {
+    pub(crate) async fn settle(
+        &self,
+        batches: Vec<RecordBatch>,
+        end_seq: i64,
+        priority: Priority,
+    ) -> Result<(), IngestError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Settle { batches, end_seq, reply }).await?;
+        self.send(Command::Settle { batches, end_seq, priority, reply }).await?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -88,6 +101,14 @@ impl Table {
     /// Asks for maintenance, unless the owner is busy.
     pub(crate) fn maintain(&self, now_ms: i64) {
         let _ = self.commands.try_send(Command::Maintain { now_ms });
+    }
+
+    /// Ends the owner. Returns after whatever it was at, a commit or a checkpoint, is done.
+    pub(crate) async fn stop(&self) {
+        let (reply, ended) = oneshot::channel();
+        if self.send(Command::Stop { reply }).await.is_ok() {
+            let _ = ended.await;
+        }
     }
 
     async fn send(&self, command: Command) -> Result<(), IngestError> {
@@ -162,24 +183,28 @@ impl Owner {
     async fn run(mut self, mut queue: mpsc::Receiver<Command>, commands: mpsc::WeakSender<Command>) {
         while let Some(command) = queue.recv().await {
             match command {
-                Command::Settle { batches, end_seq, reply } => {
-                    let _ = reply.send(self.settle(batches, end_seq).await);
+                Command::Settle { batches, end_seq, priority, reply } => {
+                    let _ = reply.send(self.settle(batches, end_seq, priority).await);
                 }
                 Command::Import { batch, origin, version, reply } => {
                     let _ = reply.send(self.import(batch, origin, version).await);
                 }
                 Command::Maintain { now_ms } => self.maintain(now_ms, &commands).await,
                 Command::Compacted(outcome) => self.finish_compaction(outcome).await,
+                Command::Stop { reply } => {
+                    let _ = reply.send(());
+                    return;
+                }
             }
         }
     }
 
-    async fn settle(&mut self, batches: Vec<RecordBatch>, end_seq: i64) -> Result<(), IngestError> {
+    async fn settle(&mut self, batches: Vec<RecordBatch>, end_seq: i64, priority: Priority) -> Result<(), IngestError> {
         if end_seq <= self.flushed_seq {
             return Ok(());
         }
         let transaction = Transaction::new(&self.lake.app_id, end_seq);
-        let files = self.write_files(batches).await?;
+        let files = self.write_files(batches, priority).await?;
         let committed = self.append(files.clone(), transaction).await;
         if let Err(error) = committed {
             // The commit may have been made although it was reported as failed. The log knows.
@@ -202,7 +227,7 @@ impl Owner {
         if self.txn_version(&origin).await?.is_some_and(|committed| committed >= version) {
             return Ok(false);
         }
-        let files = self.write_files(vec![batch]).await?;
+        let files = self.write_files(vec![batch], Priority::Normal).await?;
         self.append(files.clone(), Transaction::new(&origin, version)).await?;
         self.files.extend(files.into_iter().map(Arc::new));
         self.publish();
@@ -211,9 +236,10 @@ impl Owner {
     }
 
     /// Writes rows as one file per partition. Returns after fsync.
-    async fn write_files(&self, batches: Vec<RecordBatch>) -> Result<Vec<DataFile>, IngestError> {
+    async fn write_files(&self, batches: Vec<RecordBatch>, priority: Priority) -> Result<Vec<DataFile>, IngestError> {
         let kind = self.kind;
-        let encoded = tokio::task::spawn_blocking(move || encode_by_partition(kind, &batches))
+        let encoded = priority
+            .run("weir-flush", move || encode_by_partition(kind, &batches))
             .await
             .map_err(IngestError::internal)??;
         let mut files = Vec::with_capacity(encoded.len());

@@ -7,11 +7,28 @@ use std::net::Ipv6Addr;
 pub(super) const CARD_DIGITS_MIN: usize = 13;
 const CARD_DIGITS_MAX: usize = 19;
 
+const IBAN_CHARACTERS_MAX: usize = 34;
+
 /// Countries and the lengths of their IBANs (SWIFT's IBAN registry).
-const IBAN_LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 \
+const IBAN_REGISTRY: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 \
     ES24 FI18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 \
     LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MR27 MT31 MU30 NL18 NO15 PK24 PL28 PS29 PT25 \
     QA29 RO24 RS22 SA24 SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20";
+
+/// The registry by country: the length at `26 * first letter + second letter`, 0 where there are no IBANs.
+const IBAN_LENGTHS: [u8; 26 * 26] = {
+    let (registry, mut lengths, mut at) = (IBAN_REGISTRY.as_bytes(), [0; 26 * 26], 0);
+    while at + 3 < registry.len() {
+        if registry[at] == b' ' {
+            at += 1;
+            continue;
+        }
+        let place = 26 * (registry[at] - b'A') as usize + (registry[at + 1] - b'A') as usize;
+        lengths[place] = 10 * (registry[at + 2] - b'0') + (registry[at + 3] - b'0');
+        at += 4;
+    }
+    lengths
+};
 
 /// Tells whether these digits are a card's: as long as one, of a bank's industry digit, and valid by Luhn's sum.
 fn is_card_digits(digits: &[u8]) -> bool {
@@ -100,23 +117,27 @@ fn iban_at(bytes: &[u8], start: usize) -> Option<usize> {
     if !(third.is_ascii_digit() && fourth.is_ascii_digit()) {
         return None;
     }
-    let country = [first.to_ascii_uppercase(), second.to_ascii_uppercase()];
-    let length: usize = IBAN_LENGTHS
-        .split_ascii_whitespace()
-        .find_map(|entry| entry.strip_prefix(std::str::from_utf8(&country).ok()?)?.parse().ok())?;
-    let mut characters = Vec::with_capacity(length);
-    let mut at = start;
-    while characters.len() < length {
+    let letter = |byte: &u8| byte.is_ascii_alphabetic().then(|| usize::from(byte.to_ascii_uppercase() - b'A'));
+    let length = usize::from(IBAN_LENGTHS[26 * letter(first)? + letter(second)?]);
+    if length == 0 || bytes.len() - start < length {
+        return None;
+    }
+    let (mut characters, mut count, mut at) = ([0; IBAN_CHARACTERS_MAX], 0, start);
+    while count < length {
         let byte = *bytes.get(at)?;
         at += 1;
         match byte {
             b' ' | b'-' => {}
-            byte if byte.is_ascii_alphanumeric() => characters.push(byte.to_ascii_uppercase()),
+            byte if byte.is_ascii_alphanumeric() => {
+                characters[count] = byte.to_ascii_uppercase();
+                count += 1;
+            }
             _ => return None,
         }
     }
+    let characters = &characters[..length];
     let ends_word = at == bytes.len() || !bytes[at].is_ascii_alphanumeric();
-    (ends_word && is_iban_sum(&characters)).then_some(at)
+    (ends_word && is_iban_sum(characters)).then_some(at)
 }
 
 /// ISO 7064 MOD 97-10, the first four characters moved to the end.

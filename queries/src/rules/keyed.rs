@@ -8,6 +8,14 @@ use super::text::DISTINCT_MAX;
 /// The most keys that `sum_once` keeps for an entity; past it the oldest leave and their amounts with them.
 const ONCE_MAX: usize = 10_000;
 
+/// Adds to a list of which there are a million, most of them of one entry: room grows by halves and not from four.
+fn push_tight<T>(list: &mut Vec<T>, entry: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 2).max(1));
+    }
+    list.push(entry);
+}
+
 /// The distinct values of an entity: each with the last bucket it was seen in.
 ///
 /// Past the cap, the values seen least recently leave. That loses nothing: each of the others was seen since, so while
@@ -42,7 +50,7 @@ impl Seen {
             }
             return;
         }
-        self.0.push(Value { hash, bucket, slot });
+        push_tight(&mut self.0, Value { hash, bucket, slot });
     }
 
     pub(super) fn count(&self, slot: u8) -> i64 {
@@ -88,7 +96,7 @@ impl Once {
                 self.0.swap_remove(oldest);
             }
         }
-        self.0.push(Amount { hash, amount, bucket, slot, is_covered: false });
+        push_tight(&mut self.0, Amount { hash, amount, bucket, slot, is_covered: false });
         self.cover(slot, hash);
     }
 
