@@ -85,11 +85,6 @@ impl Lifecycle {
         self.terms.entity_kind
     }
 
-    /// Returns the next time at which a hit may end.
-    pub(crate) fn next_end(&self) -> Option<i64> {
-        self.ends.peek().map(|Reverse((until, _))| *until)
-    }
-
     /// Tells whether the rule was true of this entity at its last point.
     pub(crate) fn is_true(&self, entity: &str) -> bool {
         self.open.get(entity).is_some_and(|open| open.is_true)

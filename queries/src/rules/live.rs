@@ -226,9 +226,10 @@ impl LiveRule {
     pub(super) fn observe(&mut self, table: &str, batch: &RecordBatch, received_at: i64, to: &mut Outcome<'_>) {
         for track in self.tracks.iter_mut().filter(|track| track.shape.table() == table) {
             match track.shape.rows(batch, Some(received_at)) {
-                Ok(rows) => track.observe(&rows, received_at, to),
+                Ok(rows) => track.observe(&rows, to),
                 Err(error) => track.report(&error),
             }
+            track.advance(received_at, true, to);
         }
     }
 

@@ -6,13 +6,16 @@
 //! The way of a batch: `live.rs` hands it to each rule that reads its table (`track.rs`), whose expressions (`shape.rs`)
 //! turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `window.rs`) and touched entities
 //! into evaluations (`answer.rs`); the hits' lifecycle (`crate::hits`) turns those into transitions. A scheduled rule's
-//! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state.
+//! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state, and `backtest.rs` sends
+//! the past through the same state; both read it by `history.rs`.
 
 mod answer;
+mod backtest;
 mod compile;
 mod duration;
 mod functions;
 mod headers;
+mod history;
 mod keyed;
 mod live;
 mod load;
@@ -32,6 +35,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use backtest::{Backtest, BacktestHits, BacktestProgress};
 pub use compile::RuleCompiler;
 pub use functions::aggregate_functions;
 pub use headers::RuleHeaders;

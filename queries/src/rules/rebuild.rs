@@ -9,25 +9,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use futures::StreamExt;
 use hashbrown::HashMap;
 
-use crate::engine::{Engine, Params, Tables};
+use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 use crate::hits::{Evaluation, Transition};
 
-use super::duration::DAY_US;
+use super::history::History;
 use super::live::{LiveRules, new_state};
 use super::rule::Rule;
 use super::shape::{LiveShape, Rows};
 use super::state::State;
-use super::text::time_sql;
 use super::track::{JUDGED_TOGETHER, Outcome, Track};
 use super::window::Window;
-
-/// How often a rebuild's query that found the engine busy is asked again, and how long it waits before.
-const BUSY_TRIES_MAX: u32 = 600;
-const BUSY_WAIT_MS: u64 = 100;
 
 /// Why a rebuild did not end.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,10 +192,10 @@ async fn fill(
     up_to: i64,
 ) -> Result<(), QueryError> {
     let Some(from) = drafts.iter().map(|draft| draft.window.start(up_to)).min() else { return Ok(()) };
-    let columns = columns_of(drafts);
-    for (from, to) in days(from, up_to) {
+    let mut history = history(engine, tables, table, drafts, (from, up_to));
+    for slice in history.slices().await? {
         let add = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.add(batch, up_to));
-        each_batch(engine, tables, &scan_sql(table, &columns, from, to), add).await?;
+        history.read(&slice, add).await?;
     }
     Ok(())
 }
@@ -218,70 +212,21 @@ async fn find_last_exits(
         let start = draft.window.start(up_to);
         (start - draft.window.length_us(), start - 1)
     });
-    let Some((from, to)) = range.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return Ok(()) };
-    let columns = columns_of(drafts);
-    for (from, to) in days(from, to) {
+    let Some(range) = range.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return Ok(()) };
+    let mut history = history(engine, tables, table, drafts, range);
+    for slice in history.slices().await? {
         let note = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.note_exits(batch, up_to));
-        each_batch(engine, tables, &scan_sql(table, &columns, from, to), note).await?;
+        history.read(&slice, note).await?;
     }
     Ok(())
 }
 
-fn columns_of(drafts: &[&mut Draft]) -> BTreeSet<String> {
-    let columns = drafts.iter().flat_map(|draft| draft.shape.columns().map(str::to_owned));
-    columns.chain(["received_at".to_owned()]).collect()
-}
-
-/// Cuts a closed range of time at the ends of days, so that each query stays within the engine's time.
-fn days(from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
-    let mut next = from;
-    std::iter::from_fn(move || {
-        let start = next;
-        next = (start.div_euclid(DAY_US) + 1) * DAY_US;
-        (start <= to).then(|| (start, to.min(next - 1)))
-    })
-}
-
-fn scan_sql(table: &str, columns: &BTreeSet<String>, from: i64, to: i64) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let (columns, from, to) = (columns.join(", "), time_sql(from), time_sql(to));
-    format!("select {columns} from \"{table}\" where received_at >= {from} and received_at <= {to}")
-}
-
-async fn each_batch(
-    engine: &Engine,
-    tables: &Tables,
-    sql: &str,
-    mut take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
-) -> Result<(), QueryError> {
-    let mut tries = 0;
-    let answer = loop {
-        match engine.ask(sql, &Params::new(), tables.clone()).await {
-            Err(QueryError::Busy) if tries < BUSY_TRIES_MAX => {
-                tries += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(BUSY_WAIT_MS)).await;
-            }
-            asked => break asked?,
-        }
-    };
-    let mut batches = answer.into_stream();
-    while let Some(batch) = batches.next().await {
-        take(&batch?)?;
-        // Each batch is some milliseconds of work; others on this thread get their turn in between.
-        tokio::task::yield_now().await;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_cover_a_range_once() {
-        let range = days(DAY_US / 2, 2 * DAY_US + 5).collect::<Vec<_>>();
-        assert_eq!(range, [(DAY_US / 2, DAY_US - 1), (DAY_US, 2 * DAY_US - 1), (2 * DAY_US, 2 * DAY_US + 5)]);
-        assert_eq!(days(7, 7).collect::<Vec<_>>(), [(7, 7)]);
-        assert_eq!(days(8, 7).count(), 0);
-    }
+fn history<'a>(
+    engine: &'a Engine,
+    tables: &'a Tables,
+    table: &'a str,
+    drafts: &[&mut Draft],
+    range: (i64, i64),
+) -> History<'a> {
+    History::of(engine, tables, table, drafts.iter().map(|draft| &*draft.shape), range)
 }

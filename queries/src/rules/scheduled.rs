@@ -40,7 +40,7 @@ struct ScheduledRule {
 }
 
 /// What a rule found at one time: the entities of which it is true.
-type Found = HashMap<Arc<str>, Evaluation>;
+pub(super) type Found = HashMap<Arc<str>, Evaluation>;
 
 impl ScheduledRules {
     /// Returns an engine without rules, whose hits go into `book`.
@@ -203,7 +203,13 @@ impl ScheduledRule {
 }
 
 /// Records a point for every entity that is in the answer, and for every one that was true and is not.
-fn points(hits: &mut Lifecycle, found: &Found, as_of: i64, book: &HitBook, transitions: &mut Vec<Transition>) {
+pub(super) fn points(
+    hits: &mut Lifecycle,
+    found: &Found,
+    as_of: i64,
+    book: &HitBook,
+    transitions: &mut Vec<Transition>,
+) {
     let mut over: Vec<Arc<str>> =
         hits.entities().filter(|entity| !found.contains_key(*entity) && hits.is_true(entity)).cloned().collect();
     over.sort_unstable();

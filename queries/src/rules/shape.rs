@@ -13,14 +13,16 @@ use arrow::array::{
 };
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::execution::context::ExecutionProps;
-use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::sql::unparser::expr_to_sql;
 
 use crate::hits::Evaluation;
 
@@ -35,6 +37,8 @@ pub(crate) struct LiveShape {
     table: String,
     read: SchemaRef,
     condition: Option<Run>,
+    /// The condition as SQL, where it can be written so: for those who read the table's past.
+    condition_sql: Option<String>,
     key: Run,
     aggregates: Vec<Aggregate>,
     aggregated: SchemaRef,
@@ -96,6 +100,7 @@ impl LiveShape {
         Ok(Self {
             table: parts.table.clone(),
             condition: conjunction(parts.conditions.clone()).as_ref().map(below).transpose()?,
+            condition_sql: to_sql(&parts.conditions, &read),
             key: below(&parts.key)?,
             aggregates: aggregates.collect::<Result<_, DataFusionError>>()?,
             aggregated: Arc::clone(parts.aggregated.inner()),
@@ -118,6 +123,11 @@ impl LiveShape {
     /// Returns the columns that it reads, `received_at` included if it needs it.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         self.read.fields().iter().map(|field| field.name().as_str())
+    }
+
+    /// Returns what every row fulfils that counts, in SQL over the table's columns. None: nothing can be said.
+    pub(crate) fn condition_sql(&self) -> Option<&str> {
+        self.condition_sql.as_deref()
     }
 
     /// Returns the aggregates' functions, in order.
@@ -269,6 +279,25 @@ fn read_columns(parts: &Parts) -> Schema {
     let is_read = |name: &str| exprs.iter().any(|expr| expr.column_refs().iter().any(|column| column.name == name));
     let fields = parts.columns.fields().iter().filter(|field| is_read(field.name()));
     Schema::new(fields.cloned().collect::<Vec<_>>())
+}
+
+/// Writes conditions as SQL, those that can be. A change of one text type into another is left out: planning the SQL makes
+/// it again.
+fn to_sql(conditions: &[Expr], read: &DFSchema) -> Option<String> {
+    let is_text = |expr: &Expr| expr.get_type(read).is_ok_and(|ty| ty.is_string());
+    let written = conditions.iter().filter_map(|condition| {
+        let plain = condition.clone().transform_up(|expr| {
+            Ok(match expr {
+                Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_text(&expr) => {
+                    Transformed::yes(*expr)
+                }
+                other => Transformed::no(other),
+            })
+        });
+        Some(format!("({})", expr_to_sql(&plain.ok()?.data).ok()?))
+    });
+    let written: Vec<String> = written.collect();
+    (!written.is_empty()).then(|| written.join(" and "))
 }
 
 fn prepare(expr: &Expr, schema: &DFSchema) -> Result<Run, DataFusionError> {

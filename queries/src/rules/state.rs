@@ -220,8 +220,17 @@ impl State {
 
     /// Returns the aggregates of entities over all their buckets: one column a function, one row a place.
     pub(crate) fn aggregates(&self, places: &[u32]) -> Vec<Vec<Option<i64>>> {
-        let column = |index: usize| places.iter().map(|place| self.aggregate(index, *place)).collect();
-        (0..self.functions.len()).map(column).collect()
+        let mut columns = Vec::new();
+        places.iter().for_each(|place| self.push_aggregates(*place, &mut columns));
+        columns
+    }
+
+    /// Adds the aggregates of an entity as a row to columns, one a function.
+    pub(crate) fn push_aggregates(&self, place: u32, columns: &mut Vec<Vec<Option<i64>>>) {
+        columns.resize_with(self.functions.len(), Vec::new);
+        for (index, column) in columns.iter_mut().enumerate() {
+            column.push(self.aggregate(index, place));
+        }
     }
 
     fn aggregate(&self, index: usize, place: u32) -> Option<i64> {

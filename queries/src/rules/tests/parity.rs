@@ -15,7 +15,8 @@ use super::super::scheduled::ask;
 use super::super::text::Clock;
 use super::*;
 use crate::engine::Params;
-use crate::hits::{EntityKind, Evaluation};
+use crate::hits::{EntityKind, Evaluation, Hit};
+use crate::rules::Backtest;
 
 /// Moments asked about in one statement.
 const MOMENTS_TOGETHER: usize = 5;
@@ -175,9 +176,12 @@ async fn expect(rule: &Rule, events: &[Event], end: i64) -> (Vec<Expected>, usiz
 /// The hits that transitions tell of, and that are still open in the book.
 fn hits_of(rule: &Rule, transitions: &[Transition], book: &HitBook, end: i64) -> Vec<Expected> {
     let closed = of_kind(transitions, TransitionKind::Closed).into_iter().map(|transition| transition.hit);
-    let mut hits: Vec<Expected> = closed
-        .chain(book.list(end))
-        .filter(|hit| hit.rule == rule.name)
+    in_order(closed.chain(book.list(end)).filter(|hit| hit.rule == rule.name))
+}
+
+fn in_order(hits: impl IntoIterator<Item = Arc<Hit>>) -> Vec<Expected> {
+    let mut hits: Vec<Expected> = hits
+        .into_iter()
         .map(|hit| Expected {
             entity: hit.entity.to_string(),
             first_at: hit.first_at,
@@ -219,10 +223,30 @@ fn live_hits_are_those_of_the_same_text_asked_of_the_tables() {
                 transitions.extend(live.observe("credits", &batch(together), at));
             }
             transitions.extend(live.tick(end));
+            let whole = Backtest { rules: rules.clone(), from: START, to: end, step_us: None };
+            let half = Backtest { from: START + (end - START) / 2, ..whole.clone() };
+            let replayed = whole.run(engine(), &tables(&events), |_| {}).await.expect("a result");
+            let of_half = half.run(engine(), &tables(&events), |_| {}).await.expect("a result");
             let answers = rules.iter().map(|rule| expect(rule, &events, end));
-            for (rule, (expected, count)) in rules.iter().zip(futures::future::join_all(answers).await) {
+            let answers = futures::future::join_all(answers).await;
+            for ((rule, (expected, count)), (whole, of_half)) in
+                rules.iter().zip(answers).zip(replayed.iter().zip(&of_half))
+            {
                 asked.set(asked.get() + count);
-                prop_assert_eq!(hits_of(rule, &transitions, &book, end), expected, "{}", rule.name);
+                prop_assert_eq!(&hits_of(rule, &transitions, &book, end), &expected, "{}", rule.name);
+                prop_assert_eq!(&in_order(whole.hits.clone()), &expected, "{} replayed", rule.name);
+                // What is open in the second half is found from there alone, but for when it began.
+                let open = |hit: &&Expected| hit.until > half.from;
+                let ends = |hits: &[Expected]| {
+                    let mut ends: Vec<_> = hits
+                        .iter()
+                        .filter(open)
+                        .map(|hit| (hit.until, hit.entity.clone(), hit.last.observed))
+                        .collect();
+                    ends.sort();
+                    ends
+                };
+                prop_assert_eq!(ends(&in_order(of_half.hits.clone())), ends(&expected), "{} from half", rule.name);
             }
             Ok(())
         })

@@ -1,0 +1,182 @@
+//! Reads a table's past in the order of the log, in slices of bounded size: what a rebuild and a backtest stream through
+//! the live rules' state.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Int64Type};
+use futures::StreamExt;
+
+use crate::engine::{Engine, Params, Tables};
+use crate::error::QueryError;
+
+use super::duration::MINUTE_US;
+use super::shape::LiveShape;
+use super::text::time_sql;
+
+/// A slice is closed once it holds so many rows. It is sorted in memory, within what one query may take.
+const SLICE_ROWS: i64 = 400_000;
+/// How often a query that found the engine busy is asked again, and how long it waits before.
+const BUSY_TRIES_MAX: u32 = 600;
+const BUSY_WAIT_MS: u64 = 100;
+
+/// A part of one table's past.
+pub(crate) struct History<'a> {
+    engine: &'a Engine,
+    tables: &'a Tables,
+    table: &'a str,
+    /// The columns to read; `received_at` is always among them.
+    columns: BTreeSet<String>,
+    /// A condition that every row of interest fulfils, in SQL.
+    condition: Option<String>,
+    /// The first and the last `received_at`, microseconds.
+    range: (i64, i64),
+}
+
+/// A stretch of time with so many rows.
+pub(crate) struct Slice {
+    from: i64,
+    to: i64,
+    pub(crate) rows: i64,
+}
+
+impl<'a> History<'a> {
+    /// Returns what these live rules read of a table's past.
+    pub(crate) fn of<'s>(
+        engine: &'a Engine,
+        tables: &'a Tables,
+        table: &'a str,
+        shapes: impl Iterator<Item = &'s LiveShape> + Clone,
+        range: (i64, i64),
+    ) -> Self {
+        let columns = shapes.clone().flat_map(|shape| shape.columns().map(str::to_owned)).collect();
+        let conditions: Option<Vec<String>> =
+            shapes.map(|shape| shape.condition_sql().map(|sql| format!("({sql})"))).collect();
+        let condition = conditions.filter(|each| !each.is_empty()).map(|each| each.join(" or "));
+        Self { engine, tables, table, columns, condition, range }
+    }
+
+    /// Cuts the range into slices; stretches without rows are in none.
+    pub(crate) async fn slices(&mut self) -> Result<Vec<Slice>, QueryError> {
+        match self.count().await {
+            // The condition only spares work; a rule is not stopped by one that cannot be planned as it was written.
+            Err(QueryError::Invalid { message, .. }) if self.condition.is_some() => {
+                tracing::warn!(condition = self.condition, error = message, "a rule's condition has no SQL form");
+                self.condition = None;
+                self.count().await
+            }
+            counted => counted,
+        }
+    }
+
+    async fn count(&self) -> Result<Vec<Slice>, QueryError> {
+        let (from, to) = self.range;
+        let rows = self.rows_sql(from, to, &BTreeSet::new());
+        let sql = format!(
+            "select date_trunc('minute', received_at) as minute, count(*) from {rows} group by minute order by minute"
+        );
+        let mut slices: Vec<Slice> = Vec::new();
+        each_batch(self.engine, self.tables, &sql, |batch| {
+            let ints = |column: usize| cast(batch.column(column), &DataType::Int64).map_err(internal);
+            let (minutes, counts) = (ints(0)?, ints(1)?);
+            let counts = counts.as_primitive::<Int64Type>().values();
+            for (minute, rows) in minutes.as_primitive::<Int64Type>().values().iter().zip(counts) {
+                let (from, to) = ((*minute).max(from), (minute + MINUTE_US - 1).min(to));
+                match slices.last_mut() {
+                    Some(last) if last.rows + rows <= SLICE_ROWS => (last.to, last.rows) = (to, last.rows + rows),
+                    _ => slices.push(Slice { from, to, rows: *rows }),
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(slices)
+    }
+
+    /// Hands over the rows of a slice in any order.
+    pub(crate) async fn read(
+        &self,
+        slice: &Slice,
+        take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let sql = format!("select * from {}", self.rows_sql(slice.from, slice.to, &self.columns));
+        each_batch(self.engine, self.tables, &sql, take).await
+    }
+
+    /// Hands over the rows of a slice in the order of the log; all rows of one `received_at` come together.
+    pub(crate) async fn read_in_order(
+        &self,
+        slice: &Slice,
+        mut take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut columns = self.columns.clone();
+        columns.insert("seq".to_owned());
+        let sql = format!("select * from {} order by received_at, seq", self.rows_sql(slice.from, slice.to, &columns));
+        let mut held_back: Option<RecordBatch> = None;
+        each_batch(self.engine, self.tables, &sql, |batch| {
+            let joined = match held_back.take() {
+                Some(before) => concat_batches(&batch.schema(), [&before, batch]).map_err(internal)?,
+                None => batch.clone(),
+            };
+            // More rows of the last time may follow.
+            let whole = rows_before_last_time(&joined)?;
+            if whole > 0 {
+                take(&joined.slice(0, whole))?;
+            }
+            held_back = Some(joined.slice(whole, joined.num_rows() - whole));
+            Ok(())
+        })
+        .await?;
+        held_back.map_or(Ok(()), |rest| take(&rest))
+    }
+
+    fn rows_sql(&self, from: i64, to: i64, columns: &BTreeSet<String>) -> String {
+        let columns = columns.iter().filter(|name| *name != "received_at").map(|name| format!(", \"{name}\""));
+        let condition = self.condition.as_ref().map(|condition| format!(" and ({condition})")).unwrap_or_default();
+        format!(
+            "(select received_at{} from \"{}\" where received_at >= {} and received_at <= {}{condition}) as rows",
+            columns.collect::<String>(),
+            self.table,
+            time_sql(from),
+            time_sql(to),
+        )
+    }
+}
+
+fn rows_before_last_time(batch: &RecordBatch) -> Result<usize, QueryError> {
+    let times = batch.column_by_name("received_at").ok_or_else(|| QueryError::Internal("no received_at".into()))?;
+    let times = cast(times, &DataType::Int64).map_err(internal)?;
+    let times: &Int64Array = times.as_primitive::<Int64Type>();
+    let Some(last) = times.len().checked_sub(1).map(|last| times.value(last)) else { return Ok(0) };
+    Ok(times.values().partition_point(|time| *time < last))
+}
+
+fn internal(error: arrow::error::ArrowError) -> QueryError {
+    QueryError::Internal(format!("history could not be read: {error}"))
+}
+
+async fn each_batch(
+    engine: &Engine,
+    tables: &Tables,
+    sql: &str,
+    mut take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
+) -> Result<(), QueryError> {
+    let mut tries = 0;
+    let answer = loop {
+        match engine.ask(sql, &Params::new(), tables.clone()).await {
+            Err(QueryError::Busy) if tries < BUSY_TRIES_MAX => {
+                tries += 1;
+                tokio::time::sleep(std::time::Duration::from_millis(BUSY_WAIT_MS)).await;
+            }
+            asked => break asked?,
+        }
+    };
+    let mut batches = answer.into_stream();
+    while let Some(batch) = batches.next().await {
+        take(&batch?)?;
+        // Each batch is some milliseconds of work; others on this thread get their turn in between.
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
