@@ -14,7 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ingest::{Committed, Ingest, Kind, Observer, Rows, TableSchema};
 use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
-use queries::rules::{LiveLimits, LiveStatus};
+use queries::rules::{Backtest, LiveLimits, LiveStatus};
 use queries::{Engine, HitBook, LiveRules, Mode, Params, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
@@ -25,7 +25,7 @@ use rows::rows;
 pub(crate) use rows::common_column;
 
 use crate::clock;
-use crate::control::{Control, ControlError, StoredMode};
+use crate::control::{Control, ControlError, StoredBacktest, StoredMode};
 use crate::verdict::{Freshness, Links};
 
 /// How often due scheduled rules are looked for.
@@ -89,6 +89,8 @@ pub(crate) struct Rulebook {
     is_ready: AtomicBool,
     /// When something was last imported that the rules have not read yet; 0 for nothing.
     imported_at: AtomicI64,
+    /// The history that is to be read next has imported events in it.
+    is_imported: AtomicBool,
 }
 
 impl Rulebook {
@@ -119,6 +121,7 @@ impl Rulebook {
             began_at: AtomicI64::new(0),
             is_ready: AtomicBool::new(false),
             imported_at: AtomicI64::new(0),
+            is_imported: AtomicBool::new(false),
         });
         let loaded = rulebook.files().load(&rulebook.compiler);
         rulebook.put_in_force(loaded.rules, loaded.problems, now)?;
@@ -215,6 +218,46 @@ impl Rulebook {
         in_force.problems.iter().cloned().chain(self.scheduled.problems()).collect()
     }
 
+    /// Compiles a text that is not in force, under a rule's name.
+    ///
+    /// # Errors
+    /// What is wrong with it, with its line.
+    pub(crate) fn draft(&self, name: &str, text: &str) -> Result<Arc<Rule>, SourceProblem> {
+        self.compiler.compile(name, "sql", text).map(Arc::new)
+    }
+
+    /// Returns what compiles rules.
+    pub(crate) const fn compiler(&self) -> &RuleCompiler {
+        &self.compiler
+    }
+
+    /// Keeps a backtest. Durable once `Ok`.
+    ///
+    /// # Errors
+    /// When the control database cannot be written.
+    pub(crate) fn keep_backtest(&self, backtest: &StoredBacktest) -> Result<(), ControlError> {
+        self.control.put_backtest(backtest)
+    }
+
+    /// Tells whether a backtest is ground for this version of a rule to go live: it tested this very version, at the pace
+    /// at which the rule runs. In words, why not.
+    ///
+    /// # Errors
+    /// When the control database cannot be read.
+    pub(crate) fn check_backtest(&self, id: &str, rule: &Rule) -> Result<Result<(), String>, ControlError> {
+        Ok(match self.control.backtest(id)? {
+            None => Err(format!("there is no backtest {id:?}")),
+            Some(test) if *test.rule != *rule.name || *test.version != *rule.version => Err(format!(
+                "backtest {id:?} tested {} in version {}, not {} in {}",
+                test.rule, test.version, rule.name, rule.version
+            )),
+            Some(test) if test.approximate => Err(format!(
+                "backtest {id:?} is approximate: it asked less often than the rule runs; test a shorter range"
+            )),
+            Some(_) => Ok(()),
+        })
+    }
+
     /// Returns one rule and its mode.
     pub(crate) fn get(&self, name: &str) -> Option<(Arc<Rule>, Mode)> {
         self.in_force.load().rules.iter().find(|(rule, _)| &*rule.name == name).cloned()
@@ -260,6 +303,7 @@ impl Rulebook {
 
     /// Makes every live rule read its history again: events were imported past the log.
     pub(crate) fn reload_history(&self) {
+        self.is_imported.store(true, Ordering::Release);
         self.is_warm.store(false, Ordering::Release);
         self.live.cool();
     }
@@ -333,8 +377,12 @@ impl Rulebook {
     async fn warm_up(&self, ingest: &Ingest) {
         let cut = ingest.cut();
         let tables = providers(&cut);
-        match self.live.rebuild(&self.engine, &tables, cut.received_at()).await {
-            Ok(transitions) => {
+        let up_to = cut.received_at();
+        match self.live.rebuild(&self.engine, &tables, up_to).await {
+            Ok(mut transitions) => {
+                if self.is_imported.swap(false, Ordering::AcqRel) {
+                    transitions.extend(self.resume_hits(&tables, up_to).await);
+                }
                 self.record(ingest, &transitions);
                 self.is_warm.store(self.live.all_warm(), Ordering::Release);
             }
@@ -343,6 +391,23 @@ impl Rulebook {
                 tokio::time::sleep(REBUILD_RETRY).await;
             }
         }
+    }
+
+    /// Finds the hits of live rules that imported events opened before the window that the state covers.
+    async fn resume_hits(&self, tables: &Tables, up_to: i64) -> Vec<Transition> {
+        let in_force = self.in_force.load();
+        let live = in_force.rules.iter().filter(|(rule, mode)| rule.is_live() && *mode != Mode::Off);
+        let mut transitions = Vec::new();
+        for (rule, _) in live {
+            let past = Backtest { rules: vec![Arc::clone(rule)], from: up_to, to: up_to, step_us: None };
+            match past.run(&self.engine, tables, |_| {}).await {
+                Ok(found) => {
+                    found.iter().for_each(|found| transitions.extend(self.live.resume(rule, &found.hits, up_to)))
+                }
+                Err(error) => error!(%error, rule.name = &*rule.name, "hits of imported events could not be found"),
+            }
+        }
+        transitions
     }
 
     fn record(&self, ingest: &Ingest, transitions: &[Transition]) {

@@ -1,7 +1,9 @@
 //! The command line: one file a command. Exit codes: 0 well, 1 failed, 2 bad usage or configuration.
 
+mod backtest;
 mod check;
 mod demo;
+mod directory;
 mod keys;
 mod query;
 mod remote;

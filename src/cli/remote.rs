@@ -51,6 +51,18 @@ impl Remote {
         self.body(request.send_json(body).with_context(|| format!("cannot reach {}", self.url))?)
     }
 
+    /// Posts JSON, and returns the body of a success as it comes.
+    pub(super) fn post_streamed(&self, path: &str, accept: &str, body: &Value) -> anyhow::Result<impl Read + use<>> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {}", self.key)).header("accept", accept);
+        let response = request.send_json(body).with_context(|| format!("cannot reach {}", self.url))?;
+        if !response.status().is_success() {
+            self.body(response)?;
+            bail!("{} refused", self.url);
+        }
+        Ok(response.into_body().into_reader())
+    }
+
     /// Deletes.
     pub(super) fn delete(&self, path: &str) -> anyhow::Result<Vec<u8>> {
         let request = self.agent.delete(format!("{}{path}", self.url));

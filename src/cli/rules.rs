@@ -13,7 +13,7 @@ use crate::{rulebook, serve};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir rules list --url http://127.0.0.1:8600 --key $KEY\n  weir rules check\n  \
-    weir rules check --rules ./my-rules")]
+    weir rules check --rules ./my-rules\n  weir rules backtest card_testing --since 30d --data ./weir-data")]
 pub(super) struct RulesArgs {
     #[command(subcommand)]
     command: RulesCommand,
@@ -25,6 +25,8 @@ enum RulesCommand {
     List(Where),
     /// Plan every rule and say how it will run, why, and what its state costs; exit code 1 if a file is wrong
     Check(Where),
+    /// Say what a rule would have found in the past
+    Backtest(super::backtest::BacktestArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -60,6 +62,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<bool> {
             None => Ok(show(place, false)?),
         },
         RulesCommand::Check(place) => show(place, true),
+        RulesCommand::Backtest(args) => super::backtest::run(args),
     }
 }
 

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
-use ingest::Recovery;
-use queries::{Engine, Form, Params};
+use queries::{Form, Params};
 use serde_json::{Value, json};
 
+use super::directory::Directory;
 use super::remote::{Remote, RemoteArgs};
 use super::table::OutputArgs;
 use crate::config::Config;
-use crate::serve;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir sql 'select count(*) from usage' --data ./weir-data\n  \
@@ -63,31 +62,13 @@ pub(super) fn parse_param(text: &str) -> Result<(String, Value), String> {
 
 /// Answers over a data directory, without a server.
 pub(super) fn ask_directory(dir: &Path, sql: &str, params: &Params, media_type: &str) -> anyhow::Result<Vec<u8>> {
-    if !dir.join("lake").is_dir() {
-        return Err(super::misuse(format!(
-            "{} is no data directory; say --data DIR, or --url and --key",
-            dir.display()
-        )));
-    }
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let ingest =
-            serve::open_directory(dir).await.context("ask the server that holds it instead: --url and --key")?;
-        loop {
-            match ingest.recovery() {
-                Recovery::Ready => break,
-                Recovery::Failed(why) => anyhow::bail!("the log cannot be replayed: {why}"),
-                Recovery::Replaying { .. } => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-            }
-        }
-        let mut config = Config::default();
-        config.server.data = dir.to_owned();
-        let engine = Engine::new(serve::engine_config(&config), vec![ingest::lake_store(dir)?])?;
-        let tables = ingest.cut().providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
-        let answer = engine.ask(sql, params, tables).await?;
+        let directory = Directory::open(dir).await?;
+        let answer = directory.engine.ask(sql, params, directory.tables.clone()).await?;
         let mut bytes = Vec::new();
         if media_type == Form::Json.content_type() {
-            bytes = serde_json::to_vec(&queries::forms::json(answer, config.sql.rows_max).await?)?;
+            bytes = serde_json::to_vec(&queries::forms::json(answer, directory.config.sql.rows_max).await?)?;
         } else {
             let form = Form::from_accept(media_type).context("a form of the engine's")?;
             let mut chunks = queries::forms::encode(form, answer);
@@ -95,7 +76,7 @@ pub(super) fn ask_directory(dir: &Path, sql: &str, params: &Params, media_type: 
                 bytes.extend_from_slice(&chunk?);
             }
         }
-        ingest.shutdown().await?;
+        directory.close().await?;
         Ok(bytes)
     })
 }

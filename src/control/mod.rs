@@ -2,6 +2,7 @@
 //! Every write is durable when its call returns (`synchronous = FULL`), and deleted rows are overwritten
 //! (`secure_delete`). Calls block for a few milliseconds; the hot paths read copies in memory.
 
+mod backtests;
 mod key;
 mod keyring;
 mod keys;
@@ -17,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use thiserror::Error;
 
+pub(crate) use backtests::StoredBacktest;
 pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
 pub(crate) use keyring::Keyring;
 pub(crate) use keys::NewKey;
@@ -40,6 +42,11 @@ create table if not exists overrides (
 create table if not exists rule_modes (
     rule text not null, version text not null, mode text not null, forced integer not null, set_by text not null,
     set_at integer not null, primary key (rule, version)
+) strict;
+create table if not exists backtests (
+    id text primary key, rule text not null, version text not null, approximate integer not null,
+    range_from integer not null, range_to integer not null, made_by text not null, made_at integer not null,
+    report text not null
 ) strict;
 create table if not exists salts (epoch integer primary key, salt blob not null, created_at integer not null) strict;
 create table if not exists secrets (name text primary key, value blob not null, created_at integer not null) strict;

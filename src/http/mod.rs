@@ -4,6 +4,7 @@
 
 mod address;
 mod auth;
+mod backtest;
 mod body;
 mod cors;
 mod error;
@@ -47,6 +48,7 @@ pub(crate) use peer::Peer;
 pub(crate) use router::router;
 pub(crate) use session::Sessions;
 
+use crate::backtest::Runner;
 use crate::config::Config;
 use crate::control::{Key, Keyring, Salts};
 use crate::rulebook::Rulebook;
@@ -76,6 +78,8 @@ pub(crate) struct Weir {
     pub(crate) verdicts: Arc<VerdictService>,
     /// The latest figures of the Overview.
     pub(crate) overview: Overview,
+    /// Backtests under way.
+    pub(crate) backtests: Runner,
     /// How bodies are read.
     pub(crate) bodies: BodyReader,
     /// Where large bodies are decoded.

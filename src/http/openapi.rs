@@ -7,7 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::server::Server;
 
 use super::auth::{AnyKey, Authorized};
-use super::{App, cors, events, health, json, keys, labels, queries, rules, sql, status, tables, verdict};
+use super::{App, backtest, cors, events, health, json, keys, labels, queries, rules, sql, status, tables, verdict};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,9 +17,9 @@ use super::{App, cors, events, health, json, keys, labels, queries, rules, sql, 
         health::alive, health::alive_after_body, health::ready, health::metrics, show, status::show, events::receive,
         cors::preflight, verdict::decide, verdict::decide_batch, verdict::decision, verdict::restrictions,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
-        queries::list, queries::run, rules::list, rules::show, rules::put_mode, keys::list, keys::create, keys::revoke,
+        queries::list, queries::run, rules::list, rules::show, rules::put_mode, backtest::run, keys::list, keys::create, keys::revoke,
     ),
-    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel)),
+    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, backtest::Wanted, rules::NewMode)),
     security(("key" = []))
 )]
 struct Document;

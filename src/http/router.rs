@@ -9,7 +9,9 @@ use tower_http::compression::CompressionLayer;
 
 use super::error::Problem;
 use super::routes::Routes;
-use super::{App, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, tables, verdict};
+use super::{
+    App, backtest, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, tables, verdict,
+};
 
 /// What programs use.
 fn api() -> Routes {
@@ -35,6 +37,7 @@ fn api() -> Routes {
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
         .put("/v1/rules/{id}/mode", rules::put_mode)
+        .post("/v1/rules/{id}/backtest", backtest::run)
         .get("/v1/keys", keys::list)
         .post("/v1/keys", keys::create)
         .delete("/v1/keys/{id}", keys::revoke)

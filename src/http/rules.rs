@@ -1,5 +1,7 @@
 //! Rules over HTTP: which there are, how each runs, and in which mode.
 
+use std::sync::Arc;
+
 use ::queries::Mode;
 use axum::body::Body;
 use axum::extract::State;
@@ -71,22 +73,28 @@ pub(crate) async fn put_mode(
     };
     let Some((rule, present)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
     if mode == Mode::Live && present != Mode::Live {
-        if new.backtest_id.is_some() {
-            return Err(Problem::invalid("backtest_id names no backtest of this version"));
-        }
-        if !new.force {
-            let hint = "say \"force\": true with a key of scope admin; the rule's record shows it";
-            return Err(Problem::Conflict("going live needs a backtest of this very version".into(), hint));
-        }
-        if !auth.key.scopes.has_any(Scopes::of(&[Scope::Admin])) {
-            return Err(Problem::MissingScope("admin"));
+        let hint = "POST /v1/rules/{id}/backtest and give its backtest_id, or say \"force\": true with a key of scope admin; \
+            the rule's record shows it";
+        match &new.backtest_id {
+            Some(id) => {
+                let (rulebook, id, rule) = (app.rulebook.clone(), id.clone(), Arc::clone(&rule));
+                let checked = blocking(move || rulebook.check_backtest(&id, &rule)).await??;
+                checked.map_err(|why| Problem::Conflict(why.into(), hint))?;
+            }
+            None if !new.force => {
+                return Err(Problem::Conflict("going live needs a backtest of this very version".into(), hint));
+            }
+            None if !auth.key.scopes.has_any(Scopes::of(&[Scope::Admin])) => {
+                return Err(Problem::MissingScope("admin"));
+            }
+            None => {}
         }
     }
     let set = StoredMode {
         rule: rule.name.to_string(),
         version: rule.version.to_string(),
         mode: mode.name().to_owned(),
-        forced: new.force,
+        forced: new.force && new.backtest_id.is_none(),
         set_by: auth.key.name.to_string(),
         set_at: clock::now(),
     };
@@ -97,6 +105,6 @@ pub(crate) async fn put_mode(
     Ok(answer(&json!({"rule": rules.into_iter().find(|view| view.report.name == rule.name)})))
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format!("there is no rule named {id:?}"))
 }

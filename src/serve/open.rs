@@ -11,6 +11,7 @@ use queries::{Catalogue, Engine, EngineConfig};
 
 use super::Options;
 use super::names::Names;
+use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
@@ -48,6 +49,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     let catalogue = catalogue(&config);
     let server = &config.server;
     Ok(Arc::new(Weir {
+        backtests: Runner::new(),
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
         decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
         keyring,

@@ -11,7 +11,7 @@ const ANY: &[&str] = &SCOPES;
 const NOBODY_NEED_BE_KNOWN: &[&str] = &[];
 
 /// Every route that programs use, and the scopes of which one is needed.
-pub(crate) const ROUTES: [(&str, &str, &[&str]); 26] = [
+pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/healthz", NOBODY_NEED_BE_KNOWN),
     ("POST", "/healthz", NOBODY_NEED_BE_KNOWN),
     ("GET", "/readyz", NOBODY_NEED_BE_KNOWN),
@@ -35,6 +35,7 @@ pub(crate) const ROUTES: [(&str, &str, &[&str]); 26] = [
     ("GET", "/v1/rules", &["review"]),
     ("GET", "/v1/rules/{id}", &["review"]),
     ("PUT", "/v1/rules/{id}/mode", &["review"]),
+    ("POST", "/v1/rules/{id}/backtest", &["review"]),
     ("GET", "/v1/keys", &["admin"]),
     ("POST", "/v1/keys", &["admin"]),
     ("DELETE", "/v1/keys/{id}", &["admin"]),

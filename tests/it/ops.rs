@@ -71,7 +71,7 @@ fn the_openapi_document_describes_every_route() {
     let paths = document["paths"].as_object().unwrap();
     for (method, path, _) in ROUTES {
         let method = method.to_lowercase();
-        assert!(paths.get(path).is_some_and(|operations| operations.get(&method).is_some()), "{method} {path}");
+        assert!(paths.get(*path).is_some_and(|operations| operations.get(&method).is_some()), "{method} {path}");
     }
     let mut ids = BTreeSet::new();
     for (path, operations) in paths {

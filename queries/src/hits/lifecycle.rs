@@ -183,6 +183,21 @@ impl Lifecycle {
         self.open.insert(entity, OpenHit { hit, is_true: true, until_written, observed_written, is_unsettled: true });
     }
 
+    /// Opens a hit that a replay of the past found, unless the entity has one or it has ended: its last true point lies
+    /// behind the window, so the state alone does not tell of it.
+    pub(crate) fn resume(&mut self, hit: &Hit, at: i64, book: &HitBook, out: &mut Vec<Transition>) {
+        if hit.until <= at || self.open.contains_key(&hit.entity) || self.open.len() >= OPEN_HITS_MAX {
+            return;
+        }
+        let hit = Arc::new(Hit { mode: self.terms.mode_for(&hit.entity), ..hit.clone() });
+        book.put(Arc::clone(&hit));
+        out.push(Transition { kind: TransitionKind::Opened, hit: Arc::clone(&hit), at });
+        self.ends.push(Reverse((hit.until, Arc::clone(&hit.entity))));
+        let (until_written, observed_written) = (hit.until, hit.observed);
+        let entity = Arc::clone(&hit.entity);
+        self.open.insert(entity, OpenHit { hit, is_true: false, until_written, observed_written, is_unsettled: false });
+    }
+
     /// Brings the hits in line with a state that was read anew as of `at`: `is_true` holds the entities of which the rule
     /// is true, with the last point at which it was evaluated. Restored hits learn their end, missing ones open, and
     /// those that have ended close.

@@ -16,7 +16,7 @@ use super::state::ENTITIES_MAX;
 use super::track::{Outcome, Track};
 
 /// A scheduled rule is asked at most so often in one backtest; past it the pace is made coarser.
-const EVALUATIONS_MAX: i64 = 2_000;
+const EVALUATIONS_MAX: i64 = 500;
 
 /// What to test.
 #[derive(Clone, Debug)]

@@ -13,7 +13,8 @@ pub(crate) const DAY_US: i64 = 24 * HOUR_US;
 const DAYS_MAX: i64 = 366;
 
 /// Reads a whole number and a unit (s, m or min, h, d) as microseconds. Nothing else is a duration, zero is none either.
-pub(crate) fn parse_duration_us(text: &str) -> Option<i64> {
+#[must_use]
+pub fn parse_duration_us(text: &str) -> Option<i64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: i64 = text[..digits].parse().ok()?;
     let unit = match text[digits..].trim_start() {

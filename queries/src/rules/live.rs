@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 
-use crate::hits::{EntityKind, HitBook, Lifecycle, Mode, RestoredHit, Transition};
+use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::queue::Queue;
 use super::rule::Rule;
@@ -110,6 +110,22 @@ impl LiveRules {
             }
         }
         others
+    }
+
+    /// Opens the hits that a backtest up to `now` found and that are open still, where the rule's state does not tell of
+    /// them: after an import, whose events were never observed. Returns the transitions; the book has them.
+    pub fn resume(&self, rule: &Arc<Rule>, hits: &[Arc<Hit>], now: i64) -> Vec<Transition> {
+        let mut inner = self.lock();
+        let mut transitions = Vec::new();
+        let tracks =
+            inner.rules.iter_mut().filter(|live| Arc::ptr_eq(&live.rule, rule)).flat_map(|live| &mut live.tracks);
+        for track in tracks {
+            let kind = track.hits.entity_kind();
+            for hit in hits.iter().filter(|hit| hit.entity_kind == kind) {
+                track.hits.resume(hit, now, &self.book, &mut transitions);
+            }
+        }
+        transitions
     }
 
     /// Takes in one table's events of one `received_at`, all of them, in the order of time. Returns the transitions of

@@ -37,6 +37,7 @@ mod tests;
 
 pub use backtest::{Backtest, BacktestHits, BacktestProgress};
 pub use compile::RuleCompiler;
+pub use duration::parse_duration_us;
 pub use functions::aggregate_functions;
 pub use headers::RuleHeaders;
 pub use live::{LiveLimits, LiveRules, LiveStatus};

@@ -69,6 +69,20 @@ impl Rule {
         }
     }
 
+    /// Returns the threshold, if it is one constant that the `having` holds something against.
+    #[must_use]
+    pub fn threshold(&self) -> Option<i64> {
+        self.sql.threshold()
+    }
+
+    /// Returns the text of a rule that is the same but for its threshold; none where [`Self::threshold`] is none.
+    #[must_use]
+    pub fn with_threshold(&self, threshold: i64) -> Option<String> {
+        let headers = self.text.lines().filter(|line| line.trim_start().starts_with("--!"));
+        let sql = self.sql.with_threshold(threshold)?;
+        Some(headers.chain([sql.as_str()]).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Tells whether it runs live.
     #[must_use]
     pub const fn is_live(&self) -> bool {

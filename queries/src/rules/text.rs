@@ -8,8 +8,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Spanned,
-    Statement, Value, VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Select,
+    SelectItem, SetExpr, Spanned, Statement, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -97,6 +97,44 @@ impl RuleText {
         self.statement(clock, window).to_string()
     }
 
+    /// Returns the threshold, if it is one constant that the `having` holds something against.
+    pub(crate) fn threshold(&self) -> Option<i64> {
+        let select = select_of(&self.statement)?;
+        let threshold = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if alias.value.eq_ignore_ascii_case("threshold") => integer(expr),
+            _ => None,
+        })?;
+        let mut is_held_against = false;
+        let _: ControlFlow<()> = visit_expressions(select.having.as_ref()?, |expr| {
+            is_held_against |= integer(expr) == Some(threshold);
+            ControlFlow::Continue(())
+        });
+        is_held_against.then_some(threshold)
+    }
+
+    /// Returns the SQL with another threshold: the selected one, and the same number wherever the `having` has it.
+    pub(crate) fn with_threshold(&self, threshold: i64) -> Option<String> {
+        let old = self.threshold()?;
+        let mut statement = self.statement.clone();
+        let Statement::Query(query) = &mut statement else { return None };
+        let SetExpr::Select(select) = query.body.as_mut() else { return None };
+        let new = parse(&threshold.to_string());
+        for item in &mut select.projection {
+            if let SelectItem::ExprWithAlias { expr, alias } = item
+                && alias.value.eq_ignore_ascii_case("threshold")
+            {
+                *expr = new.clone();
+            }
+        }
+        let _: ControlFlow<()> = visit_expressions_mut(&mut select.having, |expr| {
+            if integer(expr) == Some(old) {
+                *expr = new.clone();
+            }
+            ControlFlow::Continue(())
+        });
+        Some(statement.to_string())
+    }
+
     fn note(&mut self, expr: &Expr) -> Result<(), (String, &'static str)> {
         match expr {
             Expr::Identifier(name) => self.uses_entity_id |= name.value.eq_ignore_ascii_case(ENTITY_ID),
@@ -124,6 +162,26 @@ impl RuleText {
             _ => {}
         }
         Ok(())
+    }
+}
+
+fn select_of(statement: &Statement) -> Option<&Select> {
+    match statement {
+        Statement::Query(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => Some(select),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn integer(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.to_string().parse().ok(),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) const HOUR: i64 = 60 * MINUTE;
 /// A whole hour in November 2026.
 pub(super) const START: i64 = 1_795_341_600 * SECOND;
 
-const TEXTS: [&str; 11] = [
+const TEXTS: [&str; 15] = [
     "event_id",
     "trust",
     "account_id",
@@ -40,6 +40,10 @@ const TEXTS: [&str; 11] = [
     "ip_prefix",
     "ip_hash",
     "op",
+    "browser",
+    "country",
+    "as_org",
+    "properties",
 ];
 
 /// The columns of the event tables that the tests need, as SQL sees them; the kinds differ in their last columns.
@@ -55,10 +59,20 @@ pub(super) fn schemas() -> Vec<(String, SchemaRef)> {
     let hit = ["rule", "version", "entity_kind", "entity", "state", "mode", "verdict"].map(text).into_iter();
     let hit = hit.chain(["observed", "threshold", "points"].map(int)).chain(["first_at", "until"].map(time));
     vec![
-        table("credits", vec![int("amount"), int("balance_after"), text("reason"), text("ref")]),
-        table("payments", vec![int("amount_minor"), text("card_hash"), text("decline_code")]),
-        table("identities", vec![text("method"), text("email_root_hash")]),
-        table("usage", vec![text("name"), Field::new("is_bot", DataType::Boolean, true)]),
+        table("credits", vec![int("amount"), int("balance_after"), text("reason"), text("ref"), text("referrer_id")]),
+        table(
+            "payments",
+            vec![int("amount_minor"), text("card_hash"), text("decline_code"), text("provider_payment_id")],
+        ),
+        table("identities", {
+            let texts =
+                ["method", "email_hash", "email_root_hash", "email_domain", "referrer_id"].map(text).into_iter();
+            texts.chain([Field::new("email_disposable", DataType::Boolean, true)]).collect()
+        }),
+        table(
+            "usage",
+            vec![text("name"), text("status"), int("quantity"), Field::new("is_bot", DataType::Boolean, true)],
+        ),
         table("hits", hit.collect()),
     ]
 }

@@ -1,0 +1,126 @@
+--! title: Referring oneself
+--! entity: referrer
+--! on: identity, credit, payment
+--! window: 30d
+--! mode: shadow
+--! verdict: throttle
+--! points: 40
+--! ttl: 7d
+--! actions: grant
+--! step_up: hold
+--! max_block_rate: 0.5%
+--! owner: growth
+--! every: 30s
+
+-- Two signs. Somebody who was referred shares a device or a card with the referrer. Or the bonus was paid for five or
+-- more within a day, and at least 60 % of them have not spent a credit since.
+--
+-- Friends, flatmates and colleagues share an address, which counts for nothing here. Devices and cards of more than 50
+-- accounts are a school's or a library's, and say nothing either. Whoever has just come has had no time yet: idleness is
+-- judged an hour after the bonus. A popular referrer's friends use what they came for.
+with referred as (
+    select distinct
+        referrer_id,
+        account_id  as referee_id
+    from identities
+    where
+        op = 'signup'
+        and referrer_id is not null
+        and account_id is not null
+        and in_window(received_at)
+),
+
+traits as (
+    select
+        account_id,
+        trait,
+        count(*) over (partition by trait)  as accounts
+    from (
+        select account_id, concat('device ', device_id) as trait
+        from identities
+        where account_id is not null and device_id is not null and in_window(received_at)
+        union
+        select account_id, concat('device ', device_id) as trait
+        from credits
+        where account_id is not null and device_id is not null and in_window(received_at)
+        union
+        select account_id, concat('card ', card_hash) as trait
+        from payments
+        where account_id is not null and card_hash is not null and in_window(received_at)
+    )
+),
+
+-- Each referral twice: once as its referrer, once as its referee.
+sides as (
+    select referrer_id, referee_id, referrer_id as account_id
+    from referred
+    union all
+    select referrer_id, referee_id, referee_id as account_id
+    from referred
+),
+
+shared as (
+    select
+        sides.referrer_id,
+        sides.referee_id
+    from sides
+    inner join traits on traits.account_id = sides.account_id
+    where traits.accounts <= 50
+    group by sides.referrer_id, sides.referee_id, traits.trait
+    having count(*) = 2
+),
+
+paid as (
+    select
+        coalesce(referrer_id, account_id)  as referrer_id,
+        ref                                as referee_id,
+        min(received_at)                   as paid_at
+    from credits
+    where
+        op = 'grant'
+        and reason = 'referral_bonus'
+        and ref is not null
+        and received_at > $as_of - interval '24 hours'
+        and received_at <= $as_of - interval '1 hour'
+    group by coalesce(referrer_id, account_id), ref
+),
+
+spent as (
+    select
+        account_id,
+        max(received_at)  as spent_at
+    from credits
+    where
+        op = 'spend'
+        and account_id is not null
+        and received_at > $as_of - interval '24 hours'
+        and received_at <= $as_of
+    group by account_id
+),
+
+idle as (
+    select
+        paid.referrer_id,
+        count(*)                                                                          as referees,
+        count(*) filter (where spent.spent_at is null or spent.spent_at <= paid.paid_at)  as idle
+    from paid
+    left join spent on spent.account_id = paid.referee_id
+    where paid.referrer_id is not null
+    group by paid.referrer_id
+)
+
+select
+    referrer_id                 as entity,
+    count(distinct referee_id)  as observed,
+    1                           as threshold
+from shared
+group by referrer_id
+union all
+select
+    referrer_id  as entity,
+    referees     as observed,
+    5            as threshold
+from idle
+where
+    referees >= 5
+    and 100 * idle >= 60 * referees
