@@ -3,6 +3,7 @@
 //! The log's writer feeds it each record (`Observer`), before the senders are answered. Hits that come of it go back into the
 //! log as rows of `hits`. Nothing here is waited for by a verdict.
 
+mod brake;
 mod rows;
 
 use std::collections::HashMap;
@@ -38,6 +39,8 @@ const READY_WAIT: Duration = Duration::from_secs(10);
 const IMPORT_END: Duration = Duration::from_secs(2);
 /// How far scheduled rules stay behind the clock, so that no event in flight is missed.
 const SCHEDULE_LAG_US: i64 = 1_000_000;
+/// How often it is looked whether a live rule blocks too many.
+const BRAKE_LOOK: Duration = Duration::from_secs(15);
 const REBUILD_RETRY: Duration = Duration::from_secs(1);
 
 /// One rule with its mode, as `/v1/rules` shows it.
@@ -313,6 +316,7 @@ impl Rulebook {
         self.restore(&ingest).await;
         self.began_at.store(clock::now(), Ordering::Release);
         let mut files_looked = tokio::time::Instant::now();
+        let mut brake_looked = tokio::time::Instant::now();
         loop {
             self.look_at_imports();
             if !self.is_warm() {
@@ -324,12 +328,52 @@ impl Rulebook {
             let transitions = self.scheduled.run_due(&self.engine, &tables, as_of).await;
             self.record(&ingest, &transitions);
             drop(tables);
+            if brake_looked.elapsed() >= BRAKE_LOOK {
+                brake_looked = tokio::time::Instant::now();
+                self.brake(&ingest, &providers(&ingest.cut())).await;
+            }
             if files_looked.elapsed() >= FILES_LOOK {
                 files_looked = tokio::time::Instant::now();
                 self.look_at_files(&ingest);
                 on_change(&self);
             }
             tokio::time::sleep(SCHEDULE_LOOK).await;
+        }
+    }
+
+    /// Takes live rules that block too many of the established people back to shadow.
+    async fn brake(&self, ingest: &Ingest, tables: &Tables) {
+        let in_force = self.in_force.load_full();
+        let now = clock::now();
+        for (rule, mode) in &in_force.rules {
+            let Some(ppm) = brake::applies(rule, *mode) else { continue };
+            let blocked = match brake::count(&self.engine, tables, rule, now).await {
+                Ok(Some(blocked)) if blocked.exceeds(ppm) => blocked,
+                Ok(_) => continue,
+                Err(error) => {
+                    warn!(%error, rule.name = &*rule.name, "whom a rule blocks could not be counted");
+                    continue;
+                }
+            };
+            metrics::counter!("weir_rule_trips_total", "rule" => rule.name.to_string()).increment(1);
+            warn!(
+                rule.name = &*rule.name,
+                entities = blocked.entities,
+                entities.blocked = blocked.blocked,
+                max_block_rate_ppm = ppm,
+                "a rule blocked more established people than it may, and is in shadow again"
+            );
+            let set = StoredMode {
+                rule: rule.name.to_string(),
+                version: rule.version.to_string(),
+                mode: Mode::Shadow.name().to_owned(),
+                forced: false,
+                set_by: format!("max_block_rate: {} of {} blocked", blocked.blocked, blocked.entities),
+                set_at: now,
+            };
+            if let Err(error) = self.set_mode(ingest, set) {
+                error!(%error, rule.name = &*rule.name, "a rule could not be taken back to shadow");
+            }
         }
     }
 

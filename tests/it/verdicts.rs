@@ -307,3 +307,27 @@ fn labels_are_kept() {
     change("entity_kind", "planet");
     change("colour", "red");
 }
+
+#[test]
+fn a_rule_that_blocks_too_many_established_devices_goes_back_to_shadow() {
+    let (_site, _server, client) = house();
+    let long_ago = (chrono::Utc::now() - chrono::TimeDelta::days(8)).to_rfc3339();
+    let views = (0..210)
+        .map(|n| json!({"kind": "usage", "name": "page.view", "device_id": format!("dev_{n}"), "ts": long_ago}));
+    let body = Value::Array(views.collect()).to_string();
+    let sent = client.send("POST", "/v1/events?historical=true", &[], Some(body.as_bytes()));
+    assert_eq!(sent.status, 200, "{}", sent.text());
+    set_mode(&client, "live");
+    // Three of the 210 (1.4 %) are blocked; the rule allows itself 0.5 %.
+    for n in 0..3 {
+        grant_guests(&client, &format!("dev_{n}"), 1, 8);
+    }
+    for n in 0..210 {
+        let answer = ask(&client, &json!({"action": "grant", "device_id": format!("dev_{n}")}));
+        assert_eq!(answer["verdict"] == "block", n < 3, "{answer}");
+    }
+    eventually("the rule is in shadow again", || {
+        (client.get(&format!("/v1/rules/{RULE}")).expect(200)["rule"]["mode"] == "shadow").then_some(())
+    });
+    assert_eq!(ask(&client, &json!({"action": "grant", "device_id": "dev_0"}))["verdict"], "allow");
+}
