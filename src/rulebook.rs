@@ -4,6 +4,7 @@
 //! log as rows of `hits`. Nothing here is waited for by a verdict.
 
 mod brake;
+mod history;
 mod rows;
 
 use std::collections::HashMap;
@@ -14,9 +15,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ingest::{Committed, Ingest, Kind, Observer, Rows, TableSchema};
-use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
-use queries::rules::{Backtest, LiveLimits, LiveStatus};
-use queries::{Engine, HitBook, LiveRules, Mode, Params, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
+use queries::rules::{LiveLimits, LiveStatus};
+use queries::{Engine, HitBook, LiveRules, Mode, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
 use tracing::{error, info, warn};
@@ -290,27 +290,6 @@ impl Rulebook {
         }
     }
 
-    /// Takes note that events were imported past the log: once no more come, the live rules read their history again.
-    pub(crate) fn history_changed(&self) {
-        self.imported_at.store(clock::now(), Ordering::Release);
-    }
-
-    fn look_at_imports(&self) {
-        let imported_at = self.imported_at.load(Ordering::Acquire);
-        let ended = imported_at > 0 && clock::now() - imported_at >= IMPORT_END.as_micros() as i64;
-        // A newer import in between keeps its mark, and is read in its turn.
-        if ended && self.imported_at.compare_exchange(imported_at, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            self.reload_history();
-        }
-    }
-
-    /// Makes every live rule read its history again: events were imported past the log.
-    pub(crate) fn reload_history(&self) {
-        self.is_imported.store(true, Ordering::Release);
-        self.is_warm.store(false, Ordering::Release);
-        self.live.cool();
-    }
-
     /// Runs until the process ends: restores hits and links, then keeps state, schedule and files up to date.
     pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
         self.restore(&ingest).await;
@@ -341,42 +320,6 @@ impl Rulebook {
         }
     }
 
-    /// Takes live rules that block too many of the established people back to shadow.
-    async fn brake(&self, ingest: &Ingest, tables: &Tables) {
-        let in_force = self.in_force.load_full();
-        let now = clock::now();
-        for (rule, mode) in &in_force.rules {
-            let Some(ppm) = brake::applies(rule, *mode) else { continue };
-            let blocked = match brake::count(&self.engine, tables, rule, now).await {
-                Ok(Some(blocked)) if blocked.exceeds(ppm) => blocked,
-                Ok(_) => continue,
-                Err(error) => {
-                    warn!(%error, rule.name = &*rule.name, "whom a rule blocks could not be counted");
-                    continue;
-                }
-            };
-            metrics::counter!("weir_rule_trips_total", "rule" => rule.name.to_string()).increment(1);
-            warn!(
-                rule.name = &*rule.name,
-                entities = blocked.entities,
-                entities.blocked = blocked.blocked,
-                max_block_rate_ppm = ppm,
-                "a rule blocked more established people than it may, and is in shadow again"
-            );
-            let set = StoredMode {
-                rule: rule.name.to_string(),
-                version: rule.version.to_string(),
-                mode: Mode::Shadow.name().to_owned(),
-                forced: false,
-                set_by: format!("max_block_rate: {} of {} blocked", blocked.blocked, blocked.entities),
-                set_at: now,
-            };
-            if let Err(error) = self.set_mode(ingest, set) {
-                error!(%error, rule.name = &*rule.name, "a rule could not be taken back to shadow");
-            }
-        }
-    }
-
     fn look_at_files(&self, ingest: &Ingest) {
         let Some(loaded) = self.files().reload_if_changed(&self.compiler) else { return };
         info!(rules = loaded.rules.len(), problems = loaded.problems.len(), "the rule files have changed");
@@ -384,74 +327,6 @@ impl Rulebook {
             Ok(transitions) => self.record(ingest, &transitions),
             Err(error) => error!(%error, "changed rules could not be put in force"),
         }
-    }
-
-    /// Takes open hits and links back from their tables.
-    async fn restore(&self, ingest: &Ingest) {
-        let links = "select op, trust, guest_id, account_id, received_at, seq from identities \
-                     where op in ('bind', 'unbind') and trust = 'server' order by received_at, seq";
-        match self.collect(ingest, links).await {
-            Ok(batches) => batches.iter().for_each(|batch| self.links.observe(batch)),
-            Err(error) => {
-                error!(error, "binds could not be read back; linked accounts are unknown until their next bind")
-            }
-        }
-        let hits = match self.collect(ingest, RESTORE_SQL).await {
-            Ok(batches) => read_restored_hits(&batches),
-            Err(error) => Err(error),
-        };
-        match hits {
-            Ok(hits) => {
-                let now = clock::now();
-                let others = self.live.adopt(hits, now);
-                // Hits of rules that are gone end here, and the table says so.
-                let orphans = self.scheduled.adopt(others, now);
-                self.record(ingest, &close_orphans(orphans, now));
-            }
-            Err(error) => error!(error, "open hits could not be read back"),
-        }
-    }
-
-    async fn collect(&self, ingest: &Ingest, sql: &str) -> Result<Vec<arrow::array::RecordBatch>, String> {
-        let answer =
-            self.engine.ask(sql, &Params::default(), tables(ingest)).await.map_err(|error| error.to_string())?;
-        answer.collect().await.map_err(|error| error.to_string())
-    }
-
-    async fn warm_up(&self, ingest: &Ingest) {
-        let cut = ingest.cut();
-        let tables = providers(&cut);
-        let up_to = cut.received_at();
-        match self.live.rebuild(&self.engine, &tables, up_to).await {
-            Ok(mut transitions) => {
-                if self.is_imported.swap(false, Ordering::AcqRel) {
-                    transitions.extend(self.resume_hits(&tables, up_to).await);
-                }
-                self.record(ingest, &transitions);
-                self.is_warm.store(self.live.all_warm(), Ordering::Release);
-            }
-            Err(error) => {
-                warn!(%error, "the rules' state is not complete yet; it is tried again");
-                tokio::time::sleep(REBUILD_RETRY).await;
-            }
-        }
-    }
-
-    /// Finds the hits of live rules that imported events opened before the window that the state covers.
-    async fn resume_hits(&self, tables: &Tables, up_to: i64) -> Vec<Transition> {
-        let in_force = self.in_force.load();
-        let live = in_force.rules.iter().filter(|(rule, mode)| rule.is_live() && *mode != Mode::Off);
-        let mut transitions = Vec::new();
-        for (rule, _) in live {
-            let past = Backtest { rules: vec![Arc::clone(rule)], from: up_to, to: up_to, step_us: None };
-            match past.run(&self.engine, tables, |_| {}).await {
-                Ok(found) => {
-                    found.iter().for_each(|found| transitions.extend(self.live.resume(rule, &found.hits, up_to)))
-                }
-                Err(error) => error!(%error, rule.name = &*rule.name, "hits of imported events could not be found"),
-            }
-        }
-        transitions
     }
 
     fn record(&self, ingest: &Ingest, transitions: &[Transition]) {

@@ -3,7 +3,13 @@
 //! Measured over entities that were first seen at least seven days ago and about which decisions were made in the last
 //! hour, at least 200 of them, so that a flood of new ones can neither switch a rule off nor hide what it does.
 
+use ingest::Ingest;
 use queries::{Engine, EntityKind, Mode, Params, QueryError, Rule, Tables, to_json};
+use tracing::{error, warn};
+
+use super::Rulebook;
+use crate::clock;
+use crate::control::StoredMode;
 
 const HOUR_US: i64 = 3_600_000_000;
 const ESTABLISHED_US: i64 = 7 * 24 * HOUR_US;
@@ -20,30 +26,63 @@ const KINDS: [EntityKind; 6] = [
 
 /// Entities about which decisions were made, and those of them that the rule blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Blocked {
-    pub(super) entities: i64,
-    pub(super) blocked: i64,
+struct Blocked {
+    entities: i64,
+    blocked: i64,
 }
 
 impl Blocked {
     /// Tells whether that is more than a share in millionths.
-    pub(super) const fn exceeds(self, ppm: u32) -> bool {
+    const fn exceeds(self, ppm: u32) -> bool {
         self.entities >= ENTITIES_MIN && self.blocked * 1_000_000 > self.entities * ppm as i64
     }
 }
 
+impl Rulebook {
+    /// Takes live rules that block too many of the established people back to shadow.
+    pub(super) async fn brake(&self, ingest: &Ingest, tables: &Tables) {
+        let in_force = self.in_force.load_full();
+        let now = clock::now();
+        for (rule, mode) in &in_force.rules {
+            let Some(ppm) = applies(rule, *mode) else { continue };
+            let blocked = match count(&self.engine, tables, rule, now).await {
+                Ok(Some(blocked)) if blocked.exceeds(ppm) => blocked,
+                Ok(_) => continue,
+                Err(error) => {
+                    warn!(%error, rule.name = &*rule.name, "whom a rule blocks could not be counted");
+                    continue;
+                }
+            };
+            metrics::counter!("weir_rule_trips_total", "rule" => rule.name.to_string()).increment(1);
+            warn!(
+                rule.name = &*rule.name,
+                entities = blocked.entities,
+                entities.blocked = blocked.blocked,
+                max_block_rate_ppm = ppm,
+                "a rule blocked more established people than it may, and is in shadow again"
+            );
+            let set = StoredMode {
+                rule: rule.name.to_string(),
+                version: rule.version.to_string(),
+                mode: Mode::Shadow.name().to_owned(),
+                forced: false,
+                set_by: format!("max_block_rate: {} of {} blocked", blocked.blocked, blocked.entities),
+                set_at: now,
+            };
+            if let Err(error) = self.set_mode(ingest, set) {
+                error!(%error, rule.name = &*rule.name, "a rule could not be taken back to shadow");
+            }
+        }
+    }
+}
+
 /// Returns whether a rule has a brake that could be needed.
-pub(super) fn applies(rule: &Rule, mode: Mode) -> Option<u32> {
+fn applies(rule: &Rule, mode: Mode) -> Option<u32> {
     rule.headers.max_block_rate_ppm.filter(|_| mode == Mode::Live)
 }
 
 /// Counts whom a rule blocked in the hour before `now`; the kind of entity of which it blocked the largest share decides.
-pub(super) async fn count(
-    engine: &Engine,
-    tables: &Tables,
-    rule: &Rule,
-    now: i64,
-) -> Result<Option<Blocked>, QueryError> {
+async fn count(engine: &Engine, tables: &Tables, rule: &Rule, now: i64) -> Result<Option<Blocked>, QueryError> {
     let mut worst: Option<Blocked> = None;
     for kind in KINDS {
         let [column] = kind.columns() else { continue };
