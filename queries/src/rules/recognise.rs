@@ -52,6 +52,8 @@ pub(crate) struct LiveAggregate {
 pub(crate) enum Function {
     Count,
     Sum,
+    /// Kept as sum and count; its value is the bits of an `f64`.
+    Avg,
     Min,
     Max,
     Or,
@@ -216,6 +218,7 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         ("count", false) => Function::Count,
         ("count", true) => Function::Distinct,
         ("sum", false) => Function::Sum,
+        ("avg", false) => Function::Avg,
         ("min", _) => Function::Min,
         ("max", _) => Function::Max,
         ("bool_or", _) => Function::Or,
@@ -231,7 +234,10 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         refuse_unsuitable(expr)?;
     }
     let mut arguments = params.args.into_iter();
-    let (argument, key) = (arguments.next(), arguments.next());
+    let (mut argument, key) = (arguments.next(), arguments.next());
+    if function == Function::Avg {
+        argument = argument.map(|value| whole_number(value, columns));
+    }
     if arguments.next().is_some() || (key.is_some() != (function == Function::SumOnce)) {
         return Err(format!("`{name}` of several values cannot be kept in buckets"));
     }
@@ -247,10 +253,23 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
     Ok(LiveAggregate { function, argument, key, filter: params.filter.map(|filter| *filter) })
 }
 
+/// A plan averages whole numbers as the floating point numbers that they are exactly; state keeps them whole.
+fn whole_number(value: Expr, columns: &DFSchema) -> Expr {
+    match value {
+        Expr::Cast(Cast { expr, field })
+            if *field.data_type() == DataType::Float64
+                && expr.get_type(columns).is_ok_and(|ty| ty == DataType::Int64) =>
+        {
+            *expr
+        }
+        other => other,
+    }
+}
+
 fn is_suitable(function: Function, ty: &DataType) -> bool {
     match function {
         Function::Count => true,
-        Function::Sum | Function::SumOnce => *ty == DataType::Int64,
+        Function::Sum | Function::Avg | Function::SumOnce => *ty == DataType::Int64,
         Function::Min | Function::Max => *ty == DataType::Int64 || *ty == time_type(),
         Function::Or => *ty == DataType::Boolean,
         Function::Distinct => matches!(

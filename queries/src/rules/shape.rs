@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray,
     new_null_array,
 };
 use arrow::compute::{cast, filter_record_batch};
@@ -175,7 +175,8 @@ impl LiveShape {
     ) -> Result<Vec<Option<Evaluation>>, DataFusionError> {
         let count = keys.len();
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringViewArray::from(keys))];
-        arrays.extend(columns.into_iter().map(|values| Arc::new(Int64Array::from(values)) as ArrayRef));
+        let functions = self.aggregates.iter().map(|aggregate| aggregate.function);
+        arrays.extend(functions.zip(columns).map(|(function, values)| to_array(function, values)));
         let fields = self.aggregated.fields();
         let arrays = arrays.iter().zip(fields).map(|(array, field)| cast(array, field.data_type()));
         // Nothing here is nullable or not by type: an aggregate over no rows is null.
@@ -265,6 +266,15 @@ impl LiveShape {
                 ints.as_primitive::<Int64Type>().values().iter().map(|value| self.hasher.hash_one(value)).collect()
             }
         })
+    }
+}
+
+/// Makes a column of what the state tells of one aggregate.
+fn to_array(function: Function, values: Vec<Option<i64>>) -> ArrayRef {
+    let float = |bits: i64| f64::from_bits(bits.cast_unsigned());
+    match function {
+        Function::Avg => Arc::new(values.into_iter().map(|bits| bits.map(float)).collect::<Float64Array>()),
+        _ => Arc::new(Int64Array::from(values)),
     }
 }
 

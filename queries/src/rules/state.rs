@@ -55,7 +55,7 @@ struct Entity {
 
 /// Returns the bytes that an entity takes, roughly: one with a short id, rows in four buckets and four values a key set.
 pub(crate) fn bytes_per_entity(functions: &[Function]) -> u64 {
-    let stride = 2 + functions.iter().filter(|function| is_number(**function)).count();
+    let stride = 2 + functions.iter().map(|function| numbers(*function)).sum::<usize>();
     let distinct = functions.iter().filter(|function| **function == Function::Distinct).count();
     let once = functions.iter().filter(|function| **function == Function::SumOnce).count();
     let fixed = size_of::<Entity>() + 2 * size_of::<u32>() + 24;
@@ -68,6 +68,15 @@ const fn is_number(function: Function) -> bool {
     !matches!(function, Function::Distinct | Function::SumOnce)
 }
 
+/// Returns how many numbers of a cell a function takes.
+const fn numbers(function: Function) -> usize {
+    match function {
+        Function::Distinct | Function::SumOnce => 0,
+        Function::Avg => 2,
+        _ => 1,
+    }
+}
+
 impl State {
     pub(crate) fn new(functions: Vec<Function>, window: Window, entities_max: usize) -> Self {
         let mut next = 2;
@@ -75,8 +84,9 @@ impl State {
             .iter()
             .map(|function| {
                 is_number(*function).then(|| {
-                    next += 1;
-                    next - 1
+                    let place = next;
+                    next += numbers(*function);
+                    place
                 })
             })
             .collect();
@@ -239,6 +249,13 @@ impl State {
         let function = self.functions[index];
         match (function, self.places[index]) {
             (Function::Distinct, _) => Some(entity.seen.count(slot)),
+            (Function::Avg, Some(number)) => {
+                let set = entity.cells.chunks_exact(self.stride).filter(|cell| cell[1] >> number & 1 == 1);
+                let (sum, count) = set.fold((0_i64, 0_i64), |(sum, count), cell| {
+                    (sum.wrapping_add(cell[number]), count + cell[number + 1])
+                });
+                (count > 0).then(|| (sum as f64 / count as f64).to_bits().cast_signed())
+            }
             (_, None) => entity.once.as_ref().and_then(|once| once.sum(slot)),
             (_, Some(number)) => {
                 let cells = entity.cells.chunks_exact(self.stride);
@@ -324,6 +341,9 @@ fn fold(function: Function, cell: &mut [i64], number: usize, value: i64) {
     let is_first = cell[1] >> number & 1 == 0;
     cell[number] = if is_first { value } else { combine(function, cell[number], value) };
     cell[1] |= 1 << number;
+    if function == Function::Avg {
+        cell[number + 1] += 1;
+    }
 }
 
 fn combine(function: Function, a: i64, b: i64) -> i64 {

@@ -96,8 +96,8 @@ fn anything_else_is_scheduled_with_the_reason() {
           where in_window(received_at) group by guest_id", "`entity` is not the expression it groups by"),
         ("select device_id as entity, amount as observed, 3 as threshold from credits where in_window(received_at)",
          "it does not group by the entity"),
-        ("select device_id as entity, avg(amount) as observed, 3 as threshold from credits
-          where in_window(received_at) group by device_id", "`avg` cannot be kept in buckets"),
+        ("select device_id as entity, stddev(amount) as observed, 3 as threshold from credits
+          where in_window(received_at) group by device_id", "`stddev` cannot be kept in buckets"),
         ("select device_id as entity, count(*) as observed, 3 as threshold, max(reason) as verdict from credits
           where in_window(received_at) group by device_id", "`max` of Utf8View cannot be kept in buckets"),
         ("select device_id as entity, count(*) as observed, 3 as threshold from credits
