@@ -33,7 +33,8 @@ pub(crate) struct SimulateArgs {
     /// Whether somebody cheats
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) abuse: Switch,
-    /// Writes the ground truth here: one line an entity that cheats, or that belongs to an honest crowd
+    /// Writes the ground truth here: one line an entity that cheats (its family, how it is played, since when, of which
+    /// scheme, credits gained), or that belongs to an honest crowd
     #[arg(long, value_name = "FILE")]
     pub(crate) labels: Option<PathBuf>,
     /// Writes the events here instead of to standard output

@@ -22,6 +22,7 @@ pub(crate) struct Entry {
 }
 
 /// One fact about a payment.
+#[derive(Clone, Copy)]
 pub(crate) struct Billing {
     /// attempt, succeeded, failed, …
     pub(crate) op: &'static str,

@@ -2,7 +2,7 @@
 
 use super::clock::Stamp;
 use super::ids::{Id, Ids, push_letters};
-use super::labels::{self, Story};
+use super::labels::{self, Deed, Story};
 use super::line::Object;
 
 /// The record of a simulation. Whoever runs it takes the text and clears it.
@@ -76,10 +76,13 @@ impl Journal {
         self.events.push('\n');
     }
 
-    /// Writes the truth about an entity whose first event was just written, if the journal still took that.
-    pub(crate) fn label(&mut self, at_ms: i64, story: Story, kind: &str, entity: &str) {
-        if self.accepted {
-            labels::write(story, kind, entity, at_ms, &mut self.stamp, &mut self.labels);
-        }
+    /// Tells whether the last event was still taken.
+    pub(crate) fn took(&self) -> bool {
+        self.accepted
+    }
+
+    /// Writes the truth about an entity that was seen.
+    pub(crate) fn label(&mut self, at_ms: i64, story: Story, entity: (&str, &str), deed: Option<&Deed<'_>>) {
+        labels::write(story, entity, deed, at_ms, &mut self.stamp, &mut self.labels);
     }
 }

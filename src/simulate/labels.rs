@@ -1,9 +1,10 @@
 //! The ground truth: who cheats, and which honest crowds look as if they did. One line of JSON an entity.
 //!
-//! An entity that is not listed is an ordinary person. A label is written when the entity is first seen, so that it
-//! never names one that does not occur.
+//! An entity that is not listed is an ordinary person, or nobody's in particular. A label is written only of what was
+//! seen: an honest crowd's when it first is, a cheat's when the cheat, or the story, is over.
 
 use super::clock::Stamp;
+use super::ids::Id;
 use super::line::Object;
 
 /// What is true of an entity.
@@ -20,7 +21,7 @@ pub(crate) enum Truth {
 pub(crate) struct Story {
     /// Cheating or honest.
     pub(crate) truth: Truth,
-    /// The family: `many_guests`, `card_testing`, `overspend`, `office`, …
+    /// The family: `device_many_guests`, `card_testing`, `office`, …
     pub(crate) family: &'static str,
     /// How it is played: `naive`, `evasive`, `organic`, …
     pub(crate) variant: &'static str,
@@ -38,8 +39,25 @@ impl Story {
     }
 }
 
+/// What an entity that cheats has to do with it all.
+pub(crate) struct Deed<'a> {
+    /// The cheat that it belongs to: one person's or one gang's doing.
+    pub(crate) scheme: Id,
+    /// Credits that its user gained without being entitled to them; of something shared, the whole scheme.
+    pub(crate) credits: i64,
+    /// On the line that stands for a false identity: when it gained how many.
+    pub(crate) gains: &'a [(i64, i64)],
+}
+
 /// Writes one line of ground truth.
-pub(crate) fn write(story: Story, kind: &str, entity: &str, first_at_ms: i64, stamp: &mut Stamp, out: &mut String) {
+pub(crate) fn write(
+    story: Story,
+    (kind, entity): (&str, &str),
+    deed: Option<&Deed<'_>>,
+    first_at_ms: i64,
+    stamp: &mut Stamp,
+    out: &mut String,
+) {
     let mut object = Object::open(out);
     object
         .text("entity_kind", kind)
@@ -48,6 +66,13 @@ pub(crate) fn write(story: Story, kind: &str, entity: &str, first_at_ms: i64, st
         .text("family", story.family)
         .text("variant", story.variant)
         .time("first_at", first_at_ms, stamp);
+    if let Some(deed) = deed {
+        object.id("scheme", "sch_", deed.scheme).int("credits_gained", deed.credits);
+    }
+    if let Some(deed) = deed.filter(|deed| !deed.gains.is_empty()) {
+        let gains: Vec<String> = deed.gains.iter().map(|(at_ms, credits)| format!("[{at_ms},{credits}]")).collect();
+        object.raw("gains", &format!("[{}]", gains.join(",")));
+    }
     object.close();
     out.push('\n');
 }

@@ -38,6 +38,7 @@ use std::io::Write;
 
 pub(crate) use args::{SimulateArgs, Switch};
 use clock::DAY_MS;
+pub(crate) use fraud::families;
 use releases::Releases;
 use studio::{Plot, Studio};
 

@@ -138,10 +138,13 @@ impl Studio {
                 self.push(next_ms, task);
             }
             Task::Cheat(place) => {
-                if let Some(next_ms) = self.cheats.step(place, &mut self.world, at_ms) {
+                if let Some(next_ms) = self.cheats.step(place, &mut self.world) {
                     self.push(next_ms, task);
                 }
             }
+        }
+        if self.world.journal.is_full() {
+            self.cheats.reveal(&mut self.world.journal);
         }
         true
     }
@@ -157,8 +160,9 @@ impl Studio {
 
     /// Plants a ring of accounts on a few devices.
     pub(crate) fn plant_ring(&mut self, devices: &[Id], from_ms: i64) {
-        let place = self.cheats.plant_ring(devices, &mut self.world, from_ms);
-        self.push(from_ms, Task::Cheat(place));
+        if let Some((place, when_ms)) = self.cheats.plant_ring(devices, &mut self.world, from_ms) {
+            self.push(when_ms, Task::Cheat(place));
+        }
     }
 
     /// Returns how many people and visits are remembered.
@@ -186,9 +190,8 @@ impl Studio {
             self.push(when_ms, Task::Visitor);
         }
         if at_ms < self.cheats_until_ms
-            && let Some(place) = self.cheats.begin(stroke.events, &mut self.world, at_ms)
+            && let Some((place, when_ms)) = self.cheats.begin(stroke.events, &mut self.world, at_ms)
         {
-            let when_ms = at_ms + self.world.dice.between(0, step_ms);
             self.push(when_ms, Task::Cheat(place));
         }
         if let Some((class, times)) = self.crowds.begin_class(stroke.events, at_ms, &mut self.world.dice) {
@@ -257,8 +260,9 @@ impl Studio {
             world.remember_advocate(place, account);
         }
         let visit = Visit::arrive(world, person, who, at_ms);
-        for (story, kind, entity) in noticed.into_iter().chain(shared) {
-            world.journal.label(at_ms, story, kind, &entity);
+        let seen = world.journal.took();
+        for (story, kind, entity) in noticed.into_iter().chain(shared).filter(|_| seen) {
+            world.journal.label(at_ms, story, (kind, &entity), None);
         }
         let next_ms = at_ms + world.dice.wait(9_000);
         let seat = self.visits.put(Seat { visit, person: place });

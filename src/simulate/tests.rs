@@ -92,7 +92,10 @@ fn short_and_dense_stories_end_in_time_too() {
 fn every_event_has_a_known_shape() {
     let ops = BTreeMap::from([
         ("credit", vec!["grant", "spend", "refund", "expire", "adjust", "migrate"]),
-        ("payment", vec!["attempt", "succeeded", "failed", "refunded", "subscribed", "changed", "cancelled"]),
+        (
+            "payment",
+            vec!["attempt", "succeeded", "failed", "refunded", "disputed", "subscribed", "changed", "cancelled"],
+        ),
         ("identity", vec!["guest_created", "signup", "login", "login_failed", "bind", "logout"]),
     ]);
     let reasons = [

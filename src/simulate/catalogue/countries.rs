@@ -114,6 +114,17 @@ const HOSTING: &[(Block, &str, Network)] = &[
 /// How many exits a mobile network shows in one country: everybody there shares them.
 const MOBILE_EXITS: u64 = 6;
 
+impl Address {
+    /// Returns another address of the same little network: a /24, or the line's own /64.
+    pub(crate) fn neighbour(self, dice: &mut Dice) -> Self {
+        let ip = match self.ip {
+            IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from(u32::from(ip) & !0xff | dice.between(1, 255) as u32)),
+            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) >> 64 << 64 | u128::from(dice.bits()))),
+        };
+        Self { ip, ..self }
+    }
+}
+
 impl Country {
     /// Returns the local time there, milliseconds.
     pub(crate) fn local_ms(&self, at_ms: i64) -> i64 {

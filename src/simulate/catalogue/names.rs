@@ -42,6 +42,16 @@ pub(crate) fn alias(mailbox: Id, number: u32) -> String {
     address
 }
 
+/// Returns the `number`th address on a domain of somebody's own, where every address works.
+pub(crate) fn catch_all(domain: Id, number: u32) -> String {
+    let word = |place: u64| WORDS[(domain.derived(place).number() % WORDS.len() as u64) as usize];
+    let first = WORDS[number as usize % WORDS.len()];
+    let mut address = format!("{first}{number}@{}-{}-", word(1), word(2));
+    push_letters(domain.number(), 4, &mut address);
+    address.push_str(".net");
+    address
+}
+
 /// Returns an address of a disposable domain.
 pub(crate) fn disposable(person: Id, dice: &mut Dice) -> String {
     let mut address = local_part(person, dice);

@@ -4,7 +4,6 @@ use crate::simulate::catalogue::agents::{self, Form, HEADLESS};
 use crate::simulate::catalogue::countries::{self, Address, Country};
 use crate::simulate::facts::Snapshot;
 use crate::simulate::ids::Id;
-use crate::simulate::labels::Story;
 use crate::simulate::person::Device;
 use crate::simulate::world::World;
 
@@ -14,17 +13,31 @@ pub(super) struct Mask {
     pub(super) device: Device,
     pub(super) address: Address,
     pub(super) country: &'static Country,
+    /// Worn by somebody who uses what is another's.
+    pub(super) is_thiefs: bool,
+    library: Option<&'static str>,
     webdriver: bool,
     storage_cleared: bool,
 }
 
 impl Mask {
+    const fn of(device: Device, address: Address, country: &'static Country) -> Self {
+        let (library, is_thiefs) = (None, false);
+        Self { device, address, country, is_thiefs, library, webdriver: false, storage_cleared: false }
+    }
+
     /// Puts on a script's face: a driven browser in a data centre.
     pub(super) fn script(world: &mut World, at_ms: i64) -> Self {
         let (journal, dice) = (&mut world.journal, &mut world.dice);
         let device = Device::new(&HEADLESS, at_ms, journal, dice);
         let (address, country) = (countries::hosting(dice), countries::any(dice));
-        Self { device, address, country, webdriver: true, storage_cleared: false }
+        Self { webdriver: true, ..Self::of(device, address, country) }
+    }
+
+    /// Puts on the face of a program that calls the studio's API.
+    pub(super) fn program(world: &mut World, at_ms: i64) -> Self {
+        let library = world.dice.pick(agents::LIBRARIES);
+        Self { library: Some(library), webdriver: false, ..Self::script(world, at_ms) }
     }
 
     /// Puts on an ordinary person's face.
@@ -32,7 +45,17 @@ impl Mask {
         let (journal, dice) = (&mut world.journal, &mut world.dice);
         let device = Device::new(agents::of_form(Form::Desktop, dice), at_ms, journal, dice);
         let country = countries::any(dice);
-        Self { device, address: country.home(dice), country, webdriver: false, storage_cleared: false }
+        Self::of(device, country.home(dice), country)
+    }
+
+    /// Puts on an ordinary person's face, somewhere else than another.
+    pub(super) fn far_from(other: &Self, world: &mut World, at_ms: i64) -> Self {
+        loop {
+            let mask = Self::ordinary(world, at_ms);
+            if mask.country.code != other.country.code {
+                return mask;
+            }
+        }
     }
 
     /// Puts on an ordinary person's face, on a device known beforehand.
@@ -59,14 +82,38 @@ impl Mask {
         self.device.screen = world.dice.pick(self.device.agent.screens);
     }
 
-    /// Tells the truth about the device, once something of it was seen.
-    pub(super) fn label_device(&self, world: &mut World, story: Story, at_ms: i64) {
-        world.journal.label(at_ms, story, "device", &self.device.id.text("dev_"));
+    /// Takes another device of an ordinary kind, on the same line.
+    pub(super) fn change_device(&mut self, world: &mut World, at_ms: i64) {
+        let device = agents::of_form(Form::Desktop, &mut world.dice);
+        self.device = Device::new(device, at_ms, &mut world.journal, &mut world.dice);
+        self.storage_cleared = false;
     }
 
-    /// Tells the truth about the address.
-    pub(super) fn label_address(&self, world: &mut World, story: Story, at_ms: i64) {
-        world.journal.label(at_ms, story, "ip", &self.address.ip.to_string());
+    /// Opens a private window: the same browser on the same line, but nothing in its storage.
+    pub(super) fn open_private_window(&mut self, world: &mut World, at_ms: i64) {
+        self.device.id = world.journal.id();
+        self.device.first_seen_ms = at_ms;
+    }
+
+    /// Moves to another address of the same little network.
+    pub(super) fn move_next_door(&mut self, world: &mut World) {
+        self.address = self.address.neighbour(&mut world.dice);
+    }
+
+    /// Wears an ordinary face, of somebody whose things are not their own.
+    pub(super) fn thief(mut self) -> Self {
+        self.is_thiefs = true;
+        self
+    }
+
+    /// Tells whether a script sits behind it that does not hide.
+    pub(super) fn is_script(&self) -> bool {
+        self.webdriver
+    }
+
+    /// Returns what the client calls itself.
+    pub(super) fn user_agent(&self) -> &'static str {
+        self.library.unwrap_or(self.device.agent.user_agent)
     }
 
     /// Returns what the app sees of the device.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Told, cheats, is_honest, plot, tell, text};
+use crate::simulate::fraud::families;
 use crate::simulate::studio::Plot;
 
 /// The labels of one way of cheating: entity kind and entity.
@@ -22,7 +23,7 @@ fn labels_name_entities_that_occur_each_once() {
     let told = tell(&plot(24_000, 21));
     let mut named: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for event in &told.events {
-        for kind in ["account_id", "guest_id", "device_id", "workspace_id", "ip"] {
+        for kind in ["account_id", "guest_id", "device_id", "workspace_id", "api_key_id", "ip", "card_hash"] {
             named.entry(kind.trim_end_matches("_id")).or_default().insert(text(event, kind));
         }
     }
@@ -38,7 +39,7 @@ fn labels_name_entities_that_occur_each_once() {
 #[test]
 fn every_family_is_played_both_ways_at_a_low_rate() {
     let told = tell(&plot(60_000, 22));
-    for family in ["many_guests", "card_testing", "overspend"] {
+    for family in families() {
         for variant in ["naive", "evasive"] {
             assert!(!labelled(&told, family, variant).is_empty(), "{family}, {variant}");
         }
@@ -46,7 +47,7 @@ fn every_family_is_played_both_ways_at_a_low_rate() {
     let cheats = cheats(&told);
     let events = told.events.iter().filter(|event| !is_honest(event, &cheats)).count();
     let share = events as f64 / told.events.len() as f64;
-    assert!((0.003..0.05).contains(&share), "{share}");
+    assert!((0.003..0.15).contains(&share), "{share}");
     for crowd in ["office", "family_tablet", "classroom", "mobile_network"] {
         assert!(!labelled(&told, crowd, "organic").is_empty(), "{crowd}");
     }
@@ -72,9 +73,9 @@ fn naive_farms_sit_on_one_device_and_evasive_ones_spread() {
         }
         guests.into_values().map(|guests| guests.len()).collect::<Vec<_>>()
     };
-    let naive = guests_of(&of_kind(&labelled(&told, "many_guests", "naive"), "device"));
+    let naive = guests_of(&of_kind(&labelled(&told, "device_many_guests", "naive"), "device"));
     assert!(naive.iter().all(|guests| *guests >= 7), "{naive:?}");
-    let evasive = guests_of(&of_kind(&labelled(&told, "many_guests", "evasive"), "device"));
+    let evasive = guests_of(&of_kind(&labelled(&told, "device_many_guests", "evasive"), "device"));
     assert!(evasive.len() >= 3 && evasive.iter().all(|guests| *guests <= 3), "{evasive:?}");
 }
 
@@ -98,7 +99,7 @@ fn card_testers_try_many_cards_that_are_mostly_declined() {
 fn overspenders_spend_more_than_they_had() {
     let told = tell(&plot(24_000, 26));
     for variant in ["naive", "evasive"] {
-        let labels = labelled(&told, "overspend", variant);
+        let labels = labelled(&told, "ledger_overspend", variant);
         let mut overdrawn = 0;
         let wallets = of_kind(&labels, "workspace");
         for wallet in &wallets {
