@@ -11,6 +11,7 @@ mod control;
 mod http;
 mod load;
 mod rulebook;
+mod score;
 mod serve;
 mod simulate;
 mod verdict;

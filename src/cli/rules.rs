@@ -9,7 +9,7 @@ use queries::{Engine, RuleFiles, RuleReport, rules::LoadedRules};
 use super::print_line;
 use super::remote::{Remote, RemoteArgs};
 use crate::config::Config;
-use crate::{rulebook, serve};
+use crate::{rulebook, score, serve};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir rules list --url http://127.0.0.1:8600 --key $KEY\n  weir rules check\n  \
@@ -27,6 +27,8 @@ enum RulesCommand {
     Check(Where),
     /// Say what a rule would have found in the past
     Backtest(super::backtest::BacktestArgs),
+    /// Score the rules on a simulated history with every kind of abuse
+    Score(score::ScoreArgs),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -63,6 +65,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<bool> {
         },
         RulesCommand::Check(place) => show(place, true),
         RulesCommand::Backtest(args) => super::backtest::run(args),
+        RulesCommand::Score(args) => score::run(args, &mut std::io::stdout().lock()),
     }
 }
 

@@ -1,0 +1,120 @@
+//! The simulated past in a data directory of its own, which is removed at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use ingest::{Ingest, Recovery};
+use queries::{Engine, Tables};
+
+use crate::config::Config;
+use crate::load::{self, LoadArgs};
+use crate::simulate::{self, SimulateArgs, Switch};
+use crate::{clock, serve};
+
+/// A day, microseconds.
+const DAY_US: i64 = 86_400_000_000;
+/// A question may take so long: these are many at once, and nobody waits for one of them.
+const TIMEOUT_MS: u64 = 600_000;
+
+/// A past that was made.
+pub(super) struct Past {
+    dir: PathBuf,
+    labels: String,
+    range: (i64, i64),
+}
+
+/// The past, opened.
+pub(super) struct Lake {
+    pub(super) config: Config,
+    pub(super) engine: Arc<Engine>,
+    pub(super) tables: Tables,
+    /// The first and the last time, microseconds.
+    pub(super) range: (i64, i64),
+    ingest: Arc<Ingest>,
+}
+
+impl Past {
+    /// Simulates the days before the last midnight and imports them.
+    pub(super) fn make(seed: u64, events: u64, days: u16) -> anyhow::Result<Self> {
+        let end = clock::now() / DAY_US * DAY_US;
+        let start = end - i64::from(days.max(1)) * DAY_US;
+        let dir = std::env::temp_dir().join(format!("weir-score-{}-{seed}", std::process::id()));
+        std::fs::create_dir_all(&dir)?;
+        let mut past = Self { dir, labels: String::new(), range: (start, end) };
+        let (out, labels) = (past.dir.join("events.ndjson"), past.dir.join("labels.ndjson"));
+        let story = SimulateArgs {
+            events,
+            seed,
+            days: f64::from(days.max(1)),
+            start: Some(start / 1_000),
+            abuse: Switch::On,
+            labels: Some(labels.clone()),
+            out: Some(out.clone()),
+            send: None,
+            key: None,
+            rate: None,
+            historical: false,
+        };
+        simulate::run(&story, &mut std::io::sink())?;
+        past.labels = std::fs::read_to_string(&labels).context("cannot read the labels")?;
+        let import = LoadArgs {
+            files: vec![out.clone()],
+            url: None,
+            key: None,
+            data: Some(past.data()),
+            historical: true,
+            batch: 20_000,
+        };
+        let loaded = load::run(&import, serve::open_directory)?;
+        anyhow::ensure!(loaded.is_clean(), "the simulated events were not all taken");
+        std::fs::remove_file(&out)?;
+        Ok(past)
+    }
+
+    /// Returns the ground truth, one line an entity.
+    pub(super) fn labels(&self) -> &str {
+        &self.labels
+    }
+
+    /// Opens it, with these directories of rules.
+    pub(super) async fn open(&self, rules: &[PathBuf]) -> anyhow::Result<Lake> {
+        let data = self.data();
+        let ingest = serve::open_directory(&data).await?;
+        loop {
+            match ingest.recovery() {
+                Recovery::Ready => break,
+                Recovery::Failed(why) => anyhow::bail!("the log cannot be replayed: {why}"),
+                Recovery::Replaying { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        let mut config = Config::default();
+        config.server.data = data;
+        config.sql.timeout_ms = TIMEOUT_MS;
+        config.rules.dirs = rules.to_vec();
+        let store = ingest::lake_store(&config.server.data)?;
+        let engine = Engine::new(serve::engine_config(&config), vec![store])?;
+        let tables = ingest.cut().providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
+        Ok(Lake { config, engine, tables, range: self.range, ingest })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+}
+
+impl Lake {
+    /// Closes it.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        drop(self.tables);
+        Ok(self.ingest.shutdown().await?)
+    }
+}
+
+impl Drop for Past {
+    fn drop(&mut self) {
+        let dir: &Path = &self.dir;
+        let _ = std::fs::remove_dir_all(dir);
+    }
+}

@@ -1,0 +1,68 @@
+//! The scores as tables for people.
+
+use std::io::{self, Write};
+
+use super::tally::{Scores, Share};
+
+/// Writes everything.
+pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "seed {}, {} events over {} days\n", scores.seed, scores.events, scores.days)?;
+    writeln!(
+        out,
+        "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8}",
+        "family", "entities", "caught", "recall naive", "recall evasive", "credits", "leakage"
+    )?;
+    for family in &scores.families {
+        writeln!(
+            out,
+            "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8}",
+            family.family,
+            family.all.of,
+            family.all.some,
+            percent(family.naive),
+            percent(family.evasive),
+            family.leaked.of,
+            percent(family.leaked),
+        )?;
+    }
+    writeln!(out, "\n{:<22} {:>8} {:>9} {:>9}", "rule", "entities", "of cheats", "precision")?;
+    for rule in &scores.rules {
+        let mark = if rule.approximate { "  asked less often than it would be" } else { "" };
+        let (entities, precision) = (rule.entities, percent(rule.entities));
+        writeln!(out, "{:<22} {:>8} {:>9} {:>9}{mark}", rule.rule, entities.of, entities.some, precision)?;
+    }
+    writeln!(out, "\n{:<22} {:>8} {:>10} {:>10}", "honest people", "people", "restrained", "blocked")?;
+    for group in scores.twins.iter().chain([&scores.good]) {
+        writeln!(
+            out,
+            "{:<22} {:>8} {:>10} {:>10}",
+            group.group,
+            group.restrained.of,
+            percent(group.restrained),
+            percent(group.blocked),
+        )?;
+    }
+    writeln!(
+        out,
+        "\nprecision {} of {} restrained entities; leakage {} of {} credits that cheats gain",
+        percent(scores.restrained),
+        scores.restrained.of,
+        percent(scores.credits),
+        scores.credits.of,
+    )
+}
+
+fn percent(share: Share) -> String {
+    share.value().map_or_else(|| "-".to_owned(), |value| format!("{:.1} %", 100.0 * value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_nothing_are_no_numbers() {
+        assert_eq!(percent(Share { some: 0, of: 0 }), "-");
+        assert_eq!(percent(Share { some: 1, of: 8 }), "12.5 %");
+    }
+}
