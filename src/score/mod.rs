@@ -54,7 +54,7 @@ pub(crate) struct ScoreArgs {
     /// A directory of rules of your own
     #[arg(long, value_name = "DIR")]
     pub(crate) rules: Vec<PathBuf>,
-    /// Asks scheduled rules only so often, minutes (or a fourth of a shorter window): faster, and hits come later
+    /// Asks scheduled rules only so often, minutes (or half of a shorter window): faster, and hits come later
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) pace: Option<u32>,
     /// Writes JSON instead of tables
@@ -113,5 +113,5 @@ async fn backtest(args: &ScoreArgs, lake: &history::Lake, loaded: &LoadedRules) 
 fn step_us(args: &ScoreArgs, rule: &Rule) -> Option<i64> {
     let pace_us = i64::from(args.pace?) * MINUTE_US;
     let window_us = rule.headers.window.map_or(i64::MAX, |window| window.length_us());
-    Some(pace_us.min(window_us / 4).max(rule.headers.every_us.unwrap_or(MINUTE_US)))
+    Some(pace_us.min(window_us / 2).max(rule.headers.every_us.unwrap_or(MINUTE_US)))
 }

@@ -121,7 +121,17 @@ fn run_dry(world: &mut World, visit: &mut Visit, person: &mut Person, at_ms: i64
 impl Generation {
     /// Makes one that a script asks for: always the same model, never a failure.
     pub(crate) fn scripted(world: &mut World, outputs: i64, at_ms: i64) -> Self {
-        let model = &product::MODELS[0];
+        Self::sure(world, &product::MODELS[0], outputs, at_ms)
+    }
+
+    /// Makes one of the cheaper pictures for all that is left; none if it buys none.
+    pub(crate) fn of_the_rest(world: &mut World, balance: i64, at_ms: i64) -> Option<Self> {
+        let model = &product::MODELS[1];
+        let outputs = balance / model.cost;
+        (outputs > 0).then(|| Self::sure(world, model, outputs, at_ms))
+    }
+
+    fn sure(world: &mut World, model: &'static Model, outputs: i64, at_ms: i64) -> Self {
         let reference = world.journal.id();
         Self { model, outputs, cost: model.cost * outputs, reference, asked_ms: at_ms, status: "ok" }
     }

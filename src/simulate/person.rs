@@ -3,7 +3,7 @@
 use super::catalogue::agents::{self, Agent, Form};
 use super::catalogue::countries::{Address, Country};
 use super::catalogue::product::Plan;
-use super::clock::DAY_MS;
+use super::clock::{DAY_MS, HOUR_MS};
 use super::dice::Dice;
 use super::facts::Snapshot;
 use super::ids::Id;
@@ -33,7 +33,27 @@ pub(crate) enum Place {
     Office(u16),
     /// A telephone, behind exits that a country shares.
     Mobile,
+    /// At home, but abroad for some days now and then.
+    Traveller,
 }
+
+/// Where a traveller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Journey {
+    /// At home.
+    Home,
+    /// On the way, without a connection.
+    Underway,
+    /// In another country.
+    Abroad,
+}
+
+/// Share of people at a desk who use the studio on a telephone, too.
+const PHONE_SHARE: f64 = 0.3;
+/// Share of people with a line of their own who travel.
+const TRAVELLER_SHARE: f64 = 0.05;
+/// From one journey to the next.
+const TRIP_EVERY_MS: i64 = 10 * DAY_MS;
 
 /// One honest person.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +66,10 @@ pub(crate) struct Person {
     pub(crate) workspace: Id,
     /// Their device.
     pub(crate) device: Device,
+    /// The one that lies in their pocket or on their desk meanwhile.
+    pub(crate) other_device: Option<Device>,
+    /// The honest crowd that they are part of, as labels call it.
+    pub(crate) crowd: Option<&'static str>,
     /// Their country.
     pub(crate) country: &'static Country,
     /// Where they call from.
@@ -102,6 +126,8 @@ impl Person {
             account: None,
             workspace: guest.derived(1),
             device,
+            other_device: None,
+            crowd: if mobile { Some("mobile_network") } else { None },
             country,
             place: if mobile { Place::Mobile } else { Place::Home },
             home: country.home(dice),
@@ -131,6 +157,33 @@ impl Person {
         person.balance = 5 + dice.between(0, 60) + person.plan.credits() * dice.between(10, 95) / 100;
         person.visits_left = person.visits_left.max(2) + dice.below(12) as u16;
         person.veteran = true;
+        if person.device.agent.form == Form::Desktop && dice.chance(PHONE_SHARE) {
+            let phone = agents::of_form(Form::Phone, dice);
+            person.other_device = Some(Device::new(phone, at_ms - DAY_MS, journal, dice));
+        }
+        if person.place == Place::Home && dice.chance(TRAVELLER_SHARE) {
+            (person.place, person.crowd) = (Place::Traveller, Some("traveller"));
+        }
         person
+    }
+
+    /// Takes up the other device, now and then.
+    pub(crate) fn choose_device(&mut self, dice: &mut Dice) {
+        if let Some(other) = self.other_device.filter(|_| dice.chance(0.3)) {
+            self.other_device = Some(std::mem::replace(&mut self.device, other));
+        }
+    }
+
+    /// Tells where a traveller is at a time; others are at home.
+    pub(crate) fn journey(&self, at_ms: i64) -> Journey {
+        if self.place != Place::Traveller {
+            return Journey::Home;
+        }
+        let phase_ms = (at_ms + (self.guest.number() % TRIP_EVERY_MS as u64) as i64).rem_euclid(TRIP_EVERY_MS);
+        match phase_ms / HOUR_MS {
+            0..20 | 68..88 => Journey::Underway,
+            20..68 => Journey::Abroad,
+            _ => Journey::Home,
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::catalogue::{agents, countries, product};
 use super::facts::{self, Billing, Entry};
 use super::generate::{self, Generation};
 use super::ids::Id;
+use super::labels::Story;
 use super::who::{Context, Who};
 use super::world::World;
 
@@ -56,6 +57,9 @@ impl Program {
         if !std::mem::replace(&mut self.opened, true) {
             let balance = self.balance;
             self.write(world, &context, ("adjust", "opening", balance), ("open_", self.card.derived(1)), at_ms);
+            if let Some(workspace) = self.who.workspace.filter(|_| world.journal.took()) {
+                world.journal.label(at_ms, Story::crowd("api_user"), ("workspace", &workspace.text("ws_")), None);
+            }
         }
         if let Some(generation) = self.under_way.take() {
             generate::finish(world, &context, &generation, at_ms);

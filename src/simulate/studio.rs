@@ -6,11 +6,12 @@ use std::collections::BinaryHeap;
 use super::catalogue::countries;
 use super::catalogue::product::REFERRAL_BONUS;
 use super::clock::liveliness;
-use super::crowd::{Crowds, Noticed};
+use super::crowd::{Crowds, FAMILY, Noticed};
 use super::facts;
 use super::fraud::Cheats;
 use super::ids::Id;
-use super::person::Person;
+use super::labels::Story;
+use super::person::{Journey, Person};
 use super::places::Places;
 use super::program::{self, Program};
 use super::pump::Pump;
@@ -52,7 +53,7 @@ enum Task {
     Visitor,
     Visit(u32),
     Sibling(u32),
-    Student(u32),
+    Seat(u32),
     Program(u32),
     Cheat(u32),
 }
@@ -125,9 +126,9 @@ impl Studio {
                     self.arrive_first(person, noticed, at_ms);
                 }
             }
-            Task::Student(place) => {
+            Task::Seat(place) => {
                 if let Some((person, noticed)) =
-                    self.crowds.student(place, at_ms, &mut self.world.journal, &mut self.world.dice)
+                    self.crowds.next_in_room(place, at_ms, &mut self.world.journal, &mut self.world.dice)
                 {
                     self.arrive_first(person, noticed, at_ms);
                 }
@@ -195,7 +196,11 @@ impl Studio {
             self.push(when_ms, Task::Cheat(place));
         }
         if let Some((class, times)) = self.crowds.begin_class(stroke.events, at_ms, &mut self.world.dice) {
-            times.into_iter().for_each(|when_ms| self.push(when_ms, Task::Student(class)));
+            times.into_iter().for_each(|when_ms| self.push(when_ms, Task::Seat(class)));
+        }
+        let World { journal, dice, .. } = &mut self.world;
+        if let Some((library, times)) = self.crowds.open_library(stroke.events, at_ms, journal, dice) {
+            times.into_iter().for_each(|when_ms| self.push(when_ms, Task::Seat(library)));
         }
         self.push(at_ms + step_ms, Task::Pump);
     }
@@ -205,8 +210,13 @@ impl Studio {
         let full = self.people.len() >= self.people_max;
         let newcomer = self.idle.is_empty() || (!full && self.world.dice.chance(NEWCOMER_SHARE));
         if !newcomer {
-            let person = self.returning(at_ms);
-            self.arrive(person, None, at_ms);
+            let place = self.returning(at_ms);
+            let journey = self.people.get_mut(place).map(|person| person.journey(at_ms));
+            if journey == Some(Journey::Underway) {
+                self.idle.push(place);
+            } else {
+                self.arrive(place, None, at_ms);
+            }
             return;
         }
         let World { journal, dice, .. } = &mut self.world;
@@ -215,6 +225,7 @@ impl Studio {
         self.crowds.employ(&mut person, dice);
         if let Some((household, next_ms)) = self.crowds.share_tablet(&person, at_ms, dice) {
             self.push(next_ms, Task::Sibling(household));
+            person.crowd = Some(FAMILY);
         }
         self.arrive_first(person, None, at_ms);
     }
@@ -244,6 +255,7 @@ impl Studio {
     fn arrive(&mut self, place: u32, noticed: Noticed, at_ms: i64) {
         let Some(person) = self.people.get_mut(place) else { return };
         let world = &mut self.world;
+        person.choose_device(&mut world.dice);
         let (address, shared) = self.crowds.address(person, at_ms, &mut world.dice);
         let who = Who {
             account: person.account,
@@ -259,9 +271,11 @@ impl Studio {
         if let (true, 0, Some(account)) = (person.veteran, person.visits, person.account) {
             world.remember_advocate(place, account);
         }
+        let member = person.crowd.filter(|_| person.visits == 0);
+        let member = member.map(|crowd| (Story::crowd(crowd), "workspace", person.workspace.text("ws_")));
         let visit = Visit::arrive(world, person, who, at_ms);
         let seen = world.journal.took();
-        for (story, kind, entity) in noticed.into_iter().chain(shared).filter(|_| seen) {
+        for (story, kind, entity) in noticed.into_iter().chain(shared).chain(member).filter(|_| seen) {
             world.journal.label(at_ms, story, (kind, &entity), None);
         }
         let next_ms = at_ms + world.dice.wait(9_000);

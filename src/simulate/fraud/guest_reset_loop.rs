@@ -18,7 +18,10 @@ pub(super) fn plan(plan: &mut Plan, way: Way, world: &mut World) {
             plan.wait((10 * SECOND_MS, 60 * SECOND_MS), &mut world.dice).act(who, Act::Browse);
             plan.wait((5 * SECOND_MS, 80 * SECOND_MS), &mut world.dice).act(who, Act::Ask(2));
         }
-        // Two credits are left, too few for what this person wants.
+        // Two credits are left: too few for what this person wants, but a thrifty one takes them along.
+        if way == Way::Naive {
+            plan.wait((10 * SECOND_MS, 40 * SECOND_MS), &mut world.dice).act(who, Act::UseUp);
+        }
         plan.leave(who, &mut world.dice);
         match way {
             Way::Naive => {

@@ -47,6 +47,8 @@ pub(super) enum Act {
     BindTo(Who),
     /// Asks for so many outputs, if the credits last.
     Ask(i64),
+    /// Asks for as much as is left buys of something cheap.
+    UseUp,
     /// The outputs come.
     Deliver(Generation),
     /// Remembers the balance that requests sent together will read.

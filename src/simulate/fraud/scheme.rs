@@ -183,6 +183,7 @@ impl Puppet {
                 self.take(world, ("grant", "promo", credits), reference, at_ms);
             }
             Act::Ask(outputs) => return self.ask(world, outputs, at_ms),
+            Act::UseUp => return self.use_up(world, at_ms),
             Act::Deliver(generation) => self.receive(world, &generation, at_ms),
             Act::ReadBalance => self.remembered = self.balance,
             Act::Overdraw => {
@@ -215,6 +216,12 @@ impl Puppet {
             Act::SignUp { .. } | Act::TakeBonus(_) | Act::BindTo(_) | Act::Attempt { .. } | Act::Buy { .. } => {}
         }
         None
+    }
+
+    fn use_up(&mut self, world: &mut World, at_ms: i64) -> Option<Generation> {
+        let generation = Generation::of_the_rest(world, self.balance, at_ms)?;
+        self.spend(world, &generation, self.balance - generation.cost(), at_ms);
+        Some(generation)
     }
 
     fn ask(&mut self, world: &mut World, outputs: i64, at_ms: i64) -> Option<Generation> {

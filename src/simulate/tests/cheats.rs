@@ -48,7 +48,8 @@ fn every_family_is_played_both_ways_at_a_low_rate() {
     let events = told.events.iter().filter(|event| !is_honest(event, &cheats)).count();
     let share = events as f64 / told.events.len() as f64;
     assert!((0.003..0.15).contains(&share), "{share}");
-    for crowd in ["office", "family_tablet", "classroom", "mobile_network"] {
+    let crowds = ["office", "family_tablet", "classroom", "mobile_network", "shared_machine", "traveller", "api_user"];
+    for crowd in crowds {
         assert!(!labelled(&told, crowd, "organic").is_empty(), "{crowd}");
     }
 }
