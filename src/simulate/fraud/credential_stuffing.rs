@@ -13,7 +13,7 @@ use super::{Mask, Way};
 /// Plans the run, and what becomes of the accounts that open.
 pub(super) fn plan(plan: &mut Plan, way: Way, world: &mut World) {
     let machines = if way == Way::Naive { 1 } else { 14 };
-    for _ in 0..machines {
+    for machine in 0..machines {
         let mask = match way {
             Way::Naive => Mask::script(world, plan.at_ms),
             Way::Evasive => Mask::ordinary(world, plan.at_ms),
@@ -24,7 +24,7 @@ pub(super) fn plan(plan: &mut Plan, way: Way, world: &mut World) {
             Way::Naive => (world.dice.between(70, 110), (SECOND_MS, 6 * SECOND_MS)),
             Way::Evasive => (world.dice.between(3, 7), (MINUTE_MS, 8 * MINUTE_MS)),
         };
-        let opens = if way == Way::Naive { 2 } else { i64::from(world.dice.chance(0.15)) };
+        let opens = if way == Way::Naive { 2 } else { i64::from(machine % 5 == 3) };
         for number in 0..tries {
             let target = world.journal.id();
             plan.wait(gap_ms, &mut world.dice).act(bot, Act::FailLogin { target });

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Told, cheats, is_honest, plot, tell, text};
+use super::{Told, cheats, is_honest, ms, plot, tell, text};
+use crate::simulate::clock::HOUR_MS;
 use crate::simulate::fraud::families;
 use crate::simulate::studio::Plot;
 
@@ -52,6 +53,46 @@ fn every_family_is_played_both_ways_at_a_low_rate() {
     for crowd in crowds {
         assert!(!labelled(&told, crowd, "organic").is_empty(), "{crowd}");
     }
+}
+
+#[test]
+fn every_way_pays_and_its_labels_say_how_much_and_when() {
+    let told = tell(&plot(60_000, 28));
+    let mut gained: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for label in told.labels.iter().filter(|label| text(label, "label") == "confirmed_abuse") {
+        assert!(text(label, "scheme").starts_with("sch_"), "{label}");
+        let moments = label["gains"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let credits: i64 = moments.iter().map(|moment| moment[1].as_i64().expect("credits")).sum();
+        let is_person = text(label, "entity_kind") == "workspace";
+        assert!(!is_person || label["credits_gained"].as_i64() == Some(credits), "{label}");
+        *gained.entry((text(label, "family"), text(label, "variant"))).or_default() += credits;
+    }
+    let idle: Vec<_> = gained.iter().filter(|(_, credits)| **credits <= 0).collect();
+    assert!(idle.is_empty(), "nobody does it for nothing: {idle:?}");
+    assert!(gained.len() >= 2 * families().count(), "{gained:?}");
+}
+
+#[test]
+fn travellers_are_seen_in_two_countries_with_time_to_get_there() {
+    let told = tell(&plot(60_000, 29));
+    let travellers = labelled(&told, "traveller", "organic");
+    let travellers: BTreeSet<&str> = of_kind(&travellers, "workspace").into_iter().collect();
+    let mut last: BTreeMap<&str, (&str, i64)> = BTreeMap::new();
+    let mut journeys = 0;
+    for event in told.events.iter().filter(|event| event["country"].is_string()) {
+        let workspace = text(event, "workspace_id");
+        if !travellers.contains(workspace) {
+            continue;
+        }
+        let (country, at_ms) = (text(event, "country"), ms(event));
+        if let Some((before, left_ms)) =
+            last.insert(workspace, (country, at_ms)).filter(|(before, _)| *before != country)
+        {
+            journeys += 1;
+            assert!(at_ms - left_ms > 15 * HOUR_MS, "{workspace} from {before} to {country}");
+        }
+    }
+    assert!(journeys > 0, "of {} travellers somebody travels", travellers.len());
 }
 
 #[test]
