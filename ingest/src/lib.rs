@@ -42,7 +42,7 @@ pub use limits::{BodyError, Limits};
 pub use outcome::{Reject, RejectCode, Tally};
 pub use row::{Head, RowWriter, Rows, Trust, Value};
 pub use schema::{COMMON, Column, ColumnType, Purpose, TableSchema};
-pub use scrub::id_offence;
+pub use scrub::{id_offence, text as scrub_text};
 pub use sender::{Sender, Source};
 pub use status::{Loss, Status, TableStatus};
 pub use wire::decompress;

@@ -4,7 +4,7 @@ use ::queries::EntityKind;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use ingest::{Judged, Kind, Rows, Source, Trust};
+use ingest::{Judged, Kind, Rows, Source, Trust, scrub_text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -74,6 +74,8 @@ fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> R
     if note.is_some_and(|note| note.chars().count() > NOTE_CHARS_MAX) {
         return Err(Problem::invalid(format!("note is over {NOTE_CHARS_MAX} characters")));
     }
+    // People paste what they have before them; an address or a card number may not be kept here either.
+    let note = note.map(scrub_text);
     let mut rows = Rows::default();
     let mut row = rows.begin(Kind::Labels);
     row.text("event_id", id).time("ts", now).text("trust", Trust::Server.name()).text("source", Source::Native.name());
@@ -81,7 +83,7 @@ fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> R
         row.text(column, entity);
     }
     row.text("entity_kind", kind.name()).text("entity", entity).text("label", &new.label);
-    row.time("effective_at", effective_at).time("observed_at", now).text_if("note", note);
+    row.time("effective_at", effective_at).time("observed_at", now).text_if("note", note.as_deref());
     row.finish(None);
     Ok(rows)
 }
@@ -103,6 +105,14 @@ mod tests {
         assert_eq!(rows.get(&head, "account_id"), Some(Cell::Text("acct_1")));
         assert_eq!(rows.get(&head, "note"), Some(Cell::Text("bank said so")));
         assert_eq!(rows.get(&head, "effective_at"), Some(Cell::Time(7)));
+    }
+
+    #[test]
+    fn a_note_is_scrubbed() {
+        let label = label("refund", "wrote from jane.doe@example.com twice");
+        let rows = rows(&label, EntityKind::Account, "acct_1", "id1", 7).unwrap();
+        let Some(Cell::Text(note)) = rows.get(&rows.heads()[0], "note") else { panic!("there is a note") };
+        assert!(!note.contains("jane.doe") && note.contains("wrote from") && note.contains("twice"), "{note}");
     }
 
     #[test]

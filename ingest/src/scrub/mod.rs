@@ -32,7 +32,8 @@ pub(crate) fn warm() {
 }
 
 /// Scrubs free text, and counts it if something was taken out. Returns it borrowed when nothing was.
-pub(crate) fn text(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn text(text: &str) -> Cow<'_, str> {
     let scrubbed = uncounted(text);
     if matches!(scrubbed, Cow::Owned(_)) {
         count(1);
