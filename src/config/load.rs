@@ -23,7 +23,7 @@ pub(crate) enum ConfigError {
 }
 
 /// The sections, as variables spell them. Other `WEIR_` variables are none of ours.
-const SECTIONS: [&str; 6] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT"];
+const SECTIONS: [&str; 7] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT", "CHECK"];
 
 /// Loads the configuration: defaults, then the file, then the environment.
 ///

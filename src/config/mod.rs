@@ -1,6 +1,7 @@
 //! All configuration, typed, in one place. What each key means and its default stands in `weir.toml` beside this file,
 //! which `weir check --print-config` prints and a test holds against these types. Reading it is `load.rs`.
 
+mod check;
 mod load;
 mod network;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use check::{CHECK_FIELDS, Check};
 pub(crate) use load::{ConfigError, load};
 pub(crate) use network::Network;
 
@@ -25,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) sql: Sql,
     pub(crate) rules: Rules,
     pub(crate) verdict: Verdict,
+    pub(crate) check: Check,
 }
 
 /// `[server]`: where it listens and what a connection may cost.
@@ -185,6 +188,9 @@ impl Config {
         ];
         if let Some((section, key, _)) = positive.into_iter().find(|(_, _, value)| *value == 0) {
             return Some((section, key, "must be at least 1".into()));
+        }
+        if let Some((key, why)) = self.check.nonsense() {
+            return Some(("check", key, why));
         }
         let floors = [
             ("server", "header_bytes_max", server.header_bytes_max as u64, 8 << 10),

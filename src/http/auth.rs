@@ -79,8 +79,12 @@ impl<N: Need> FromRequestParts<App> for Authorized<N> {
     }
 }
 
-/// Returns the request's key. A session's cookie counts only for reads and for writes from our own pages.
+/// Returns the request's key. `Weir-Key` is for gateways whose `Authorization` is the end user's, so it comes first.
+/// A session's cookie counts only for reads and for writes from our own pages.
 fn key_of(parts: &Parts, app: &Weir, now: i64) -> Option<Arc<Key>> {
+    if let Some(key) = parts.headers.get("weir-key") {
+        return app.keyring.authenticate(key.to_str().ok()?, now);
+    }
     if let Some(authorization) = parts.headers.get(header::AUTHORIZATION) {
         return app.keyring.authenticate(bearer(authorization.to_str().ok()?)?, now);
     }

@@ -6,6 +6,7 @@ mod address;
 mod auth;
 mod backtest;
 mod body;
+mod check;
 mod cors;
 mod error;
 mod events;
@@ -24,6 +25,7 @@ mod rules;
 mod session;
 mod sql;
 mod status;
+mod stream;
 mod tables;
 mod verdict;
 
@@ -37,6 +39,7 @@ use axum::response::{IntoResponse, Response};
 use ingest::{Enricher, Ingest, Purpose, Recovery};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 pub(crate) use body::BodyReader;
 pub(crate) use error::Problem;
@@ -47,6 +50,7 @@ pub(crate) use overview::Overview;
 pub(crate) use peer::Peer;
 pub(crate) use router::router;
 pub(crate) use session::Sessions;
+pub(crate) use stream::STREAMS_MAX;
 
 use crate::backtest::Runner;
 use crate::config::Config;
@@ -76,6 +80,8 @@ pub(crate) struct Weir {
     pub(crate) rulebook: Arc<Rulebook>,
     /// The verdict service.
     pub(crate) verdicts: Arc<VerdictService>,
+    /// Streams of restrictions that may still be opened.
+    pub(crate) streams: Arc<Semaphore>,
     /// The latest figures of the Overview.
     pub(crate) overview: Overview,
     /// Backtests under way.

@@ -7,7 +7,10 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::server::Server;
 
 use super::auth::{AnyKey, Authorized};
-use super::{App, backtest, cors, events, health, json, keys, labels, queries, rules, sql, status, tables, verdict};
+use super::{
+    App, backtest, check, cors, events, health, json, keys, labels, queries, rules, sql, status, stream, tables,
+    verdict,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +18,7 @@ use super::{App, backtest, cors, events, health, json, keys, labels, queries, ru
         throttle or block. Every error is `{\"error\":{\"code\",\"message\",\"hint\"}}`. Every read accepts `Weir-After: r_…`."),
     paths(
         health::alive, health::alive_after_body, health::ready, health::metrics, show, status::show, events::receive,
-        cors::preflight, verdict::decide, verdict::decide_batch, verdict::decision, verdict::restrictions,
+        cors::preflight, verdict::decide, verdict::decide_batch, check::check, check::check_path, stream::follow, verdict::decision, verdict::restrictions,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
         queries::list, queries::run, rules::list, rules::show, rules::put_mode, backtest::run, keys::list, keys::create, keys::revoke,
     ),
@@ -30,11 +33,12 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("key", scheme);
     for (path, item) in &mut document.paths.paths {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.options];
-        for (method, operation) in ["get", "put", "post", "delete", "options"].into_iter().zip(operations) {
+        let operations =
+            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.options, &mut item.patch];
+        for (method, operation) in ["get", "put", "post", "delete", "options", "patch"].into_iter().zip(operations) {
             if let Some(operation) = operation {
                 // Handlers of several files share a name; a path and a method do not.
-                operation.operation_id = Some(format!("{method}{}", path.replace(['/', '{', '}', '.'], "_")));
+                operation.operation_id = Some(format!("{method}{}", path.replace(['/', '{', '}', '.', '*'], "_")));
             }
         }
     }

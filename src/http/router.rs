@@ -10,7 +10,8 @@ use tower_http::compression::CompressionLayer;
 use super::error::Problem;
 use super::routes::Routes;
 use super::{
-    App, backtest, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, tables, verdict,
+    App, backtest, check, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, stream,
+    tables, verdict,
 };
 
 /// What programs use.
@@ -24,7 +25,10 @@ fn api() -> Routes {
         .get("/v1/status", status::show)
         .post("/v1/verdict", verdict::decide)
         .post("/v1/verdicts", verdict::decide_batch)
+        .each(&[Method::GET, Method::POST], "/v1/check", check::check)
+        .each(&check::METHODS, "/v1/check/{*path}", check::check_path)
         .get("/v1/decisions/{id}", verdict::decision)
+        .get("/v1/verdicts/stream", stream::follow)
         .get("/v1/restrictions", verdict::restrictions)
         .get("/v1/overrides", verdict::overrides)
         .put("/v1/overrides", verdict::put_override)

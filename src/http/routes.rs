@@ -46,6 +46,16 @@ impl Routes {
         self.add(Method::DELETE, path, handler)
     }
 
+    /// Adds a route for each of these methods that checks the key.
+    pub(crate) fn each<H: Handler<T, App>, T: Guarded + 'static>(
+        self,
+        methods: &[Method],
+        path: &'static str,
+        handler: H,
+    ) -> Self {
+        methods.iter().fold(self, |routes, method| routes.add(method.clone(), path, handler.clone()))
+    }
+
     /// Adds a route that anybody may use.
     pub(crate) fn open<H: Handler<T, App>, T: 'static>(self, method: Method, path: &'static str, handler: H) -> Self {
         self.add(method, path, handler)

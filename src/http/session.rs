@@ -69,9 +69,14 @@ pub(crate) fn has_cookie(headers: &HeaderMap) -> bool {
 }
 
 fn cookie_of(headers: &HeaderMap) -> Option<&str> {
+    sent_cookie(headers, COOKIE)
+}
+
+/// Returns the value of a cookie that the request brings, if it is not empty.
+pub(super) fn sent_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, id)| id).filter(|id| !id.is_empty())
+    pairs.find(|(sent, _)| *sent == name).map(|(_, value)| value).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

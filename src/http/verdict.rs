@@ -19,7 +19,7 @@ use crate::verdict::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Caller, parse_kind};
 /// The body of an override, bytes.
 const OVERRIDE_BYTES_MAX: usize = 16 << 10;
 
-fn caller<N: Need>(auth: &Authorized<N>) -> Caller<'_> {
+pub(super) fn caller<N: Need>(auth: &Authorized<N>) -> Caller<'_> {
     Caller { key: &auth.key.name, review: auth.key.scopes.has(Scope::Review) }
 }
 

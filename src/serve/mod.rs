@@ -61,6 +61,11 @@ pub(crate) async fn run(
     writeln!(std::io::stdout(), "listening on http://{address}")?;
     std::io::stdout().flush()?;
     ready(&format!("http://{address}"), &weir);
+    let stop = async {
+        stop.await;
+        // Streams would have no end of their own.
+        weir.verdicts.changes().close();
+    };
     let told = listener.run(router, stop).await;
     background.stop().await;
     let left = STOP_TIMEOUT.saturating_sub(told.elapsed()).max(SETTLE_TIMEOUT_LEAST);

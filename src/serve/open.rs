@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use ingest::{Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
+use tokio::sync::Semaphore;
 
 use super::Options;
 use super::names::Names;
@@ -15,7 +16,7 @@ use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
-use crate::http::{BodyReader, Decoders, Overview, Sessions, Weir};
+use crate::http::{BodyReader, Decoders, Overview, STREAMS_MAX, Sessions, Weir};
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, OverrideStore, Parts, Policy, VerdictService};
 
@@ -61,6 +62,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         salts,
         rulebook,
         verdicts,
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         overview: Overview::default(),
         metrics,
         started_at: now,

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::http::Weir;
 
 const FILES_LOOK: Duration = Duration::from_secs(2);
+const RESTRICTIONS_LOOK: Duration = Duration::from_millis(200);
 const READY_LOOK: Duration = Duration::from_millis(20);
 const SALTS_LOOK_ROUNDS: u64 = 1_800;
 
@@ -45,7 +46,11 @@ pub(super) fn start(weir: &Arc<Weir>) -> Background {
     }));
     let enricher = Arc::clone(&weir.enricher);
     tokio::task::spawn_blocking(move || enricher.warm());
-    let others = vec![tokio::spawn(rules(Arc::clone(weir))), tokio::spawn(files(Arc::clone(weir)))];
+    let others = vec![
+        tokio::spawn(rules(Arc::clone(weir))),
+        tokio::spawn(files(Arc::clone(weir))),
+        tokio::spawn(restrictions(Arc::clone(weir))),
+    ];
     Background { stop, recorder, others }
 }
 
@@ -63,6 +68,17 @@ async fn rules(weir: Arc<Weir>) {
     let verdicts = Arc::clone(&weir.verdicts);
     let (rulebook, ingest) = (Arc::clone(&weir.rulebook), Arc::clone(&weir.ingest));
     rulebook.run(ingest, move |rulebook| verdicts.set_rule_actions(rulebook.actions())).await;
+}
+
+/// Finds what changes among the restrictions, for those who follow them. Listing may take long when there are many.
+async fn restrictions(weir: Arc<Weir>) {
+    loop {
+        tokio::time::sleep(RESTRICTIONS_LOOK).await;
+        let verdicts = Arc::clone(&weir.verdicts);
+        if let Err(error) = tokio::task::spawn_blocking(move || verdicts.compare_restrictions(clock::now())).await {
+            error!(%error, "the restrictions could not be compared");
+        }
+    }
 }
 
 /// Looks at the files that may change under us: the policy, the stored queries, the geo databases; rotates the salts;

@@ -13,6 +13,7 @@
     expect(dead_code, reason = "snoozes, erasure and the entity's page call what nothing calls yet; tests do")
 )]
 
+mod changes;
 mod decide;
 mod decisions;
 mod error;
@@ -43,15 +44,16 @@ use limits::{Limiter, LimiterStatus};
 use recent::Recent;
 use recorder::{Recorder, RecorderStatus};
 
+pub(crate) use changes::{Change, Changes};
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
 pub(crate) use links::Links;
 pub(crate) use overrides::{Override, OverrideStore, Overrides, entity_name, parse_kind};
 pub(crate) use policy::Policy;
 pub(crate) use recorder::AppendOwn;
-pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Pseudonyms};
 #[cfg(test)]
-pub(crate) use request::{Explain, VerdictRequest};
+pub(crate) use request::Explain;
+pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Pseudonyms, Text, VerdictRequest};
 pub(crate) use restrictions::{EntityState, Restriction};
 pub(crate) use snoozes::{Snooze, Snoozes};
 
@@ -131,6 +133,7 @@ pub(crate) struct VerdictService {
     rule_actions: ArcSwap<HashSet<Box<str>>>,
     snoozes: ArcSwap<Snoozes>,
     overrides: Overrides,
+    changes: Changes,
     names: Arc<dyn Pseudonyms>,
     freshness: Arc<dyn Fn() -> Freshness + Send + Sync>,
     limiter: Limiter,
@@ -157,6 +160,7 @@ impl VerdictService {
             rule_actions: ArcSwap::default(),
             snoozes: ArcSwap::default(),
             overrides: Overrides::load(parts.overrides, parts.now)?,
+            changes: Changes::default(),
             names: parts.names,
             freshness: parts.freshness,
             limiter: Limiter::new(limits::ENTRIES_MAX),
@@ -250,6 +254,18 @@ impl VerdictService {
     /// Returns what is restrained now.
     pub(crate) fn restrictions(&self, now: i64) -> Vec<Restriction> {
         restrictions::restrictions(&self.hits, &self.overrides, &self.snoozes.load(), now)
+    }
+
+    /// Returns the log of what changes among the restrictions.
+    pub(crate) const fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Compares the restrictions with those of the last time, if somebody follows them. Lists them all.
+    pub(crate) fn compare_restrictions(&self, now: i64) {
+        if self.changes.is_wanted() {
+            self.changes.compare(self.restrictions(now));
+        }
     }
 
     /// Returns what is known of one entity, by the name it is kept under.

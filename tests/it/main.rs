@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
 
 mod backtests;
+mod check;
 mod cli;
 mod durability;
 mod events;
@@ -17,4 +18,5 @@ mod ops;
 mod scenarios;
 mod server;
 mod sql;
+mod stream;
 mod verdicts;
