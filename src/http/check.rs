@@ -59,7 +59,7 @@ pub(crate) async fn check(
 
 /// The same for gateways that append the path, the query and the method of the request they hold. None of these says
 /// anything to us: they are the client's.
-#[utoipa::path(method(get, post, put, delete, patch, options), path = "/v1/check/{*path}", tag = "verdicts",
+#[utoipa::path(method(get, post, put, delete, patch, options), path = "/v1/check/{path}", tag = "verdicts",
     summary = "A verdict for Envoy, which appends the path it was asked for",
     params(("path" = String, Path, description = "Not looked at, nor is the query")),
     responses((status = 200, description = "As /v1/check; the action is in Weir-Action")))]

@@ -89,8 +89,11 @@ mod tests {
             })
             .collect();
         let (_, routes) = api().and(browsers()).into_parts();
-        let mut routed: Vec<String> =
-            routes.iter().map(|(method, path)| format!("{} {path}", method.as_str().to_lowercase())).collect();
+        // OpenAPI has no form for a path's rest.
+        let mut routed: Vec<String> = routes
+            .iter()
+            .map(|(method, path)| format!("{} {}", method.as_str().to_lowercase(), path.replace("{*", "{")))
+            .collect();
         documented.sort();
         routed.sort();
         assert_eq!(documented, routed);

@@ -26,6 +26,15 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/queries/{name}", &["query"]),
     ("POST", "/v1/verdict", &["verdict"]),
     ("POST", "/v1/verdicts", &["verdict"]),
+    ("GET", "/v1/check", &["verdict"]),
+    ("POST", "/v1/check", &["verdict"]),
+    ("GET", "/v1/check/{path}", &["verdict"]),
+    ("POST", "/v1/check/{path}", &["verdict"]),
+    ("PUT", "/v1/check/{path}", &["verdict"]),
+    ("DELETE", "/v1/check/{path}", &["verdict"]),
+    ("PATCH", "/v1/check/{path}", &["verdict"]),
+    ("OPTIONS", "/v1/check/{path}", &["verdict"]),
+    ("GET", "/v1/verdicts/stream", &["verdict"]),
     ("GET", "/v1/restrictions", &["verdict"]),
     ("GET", "/v1/decisions/{id}", &["review"]),
     ("GET", "/v1/overrides", &["review"]),
@@ -42,7 +51,9 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
 ];
 
 fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
-    let path = path.replace("{id}", "none").replace("{name}", "none");
+    // A stream that is asked for rightly has no end.
+    let path = path.replace("{id}", "none").replace("{name}", "none").replace("{path}", "none");
+    let path = path.replace("/stream", "/stream?none=1");
     let body = matches!(method, "POST" | "PUT").then_some(b"{".as_slice());
     client.send(method, &path, &[], body)
 }
