@@ -187,6 +187,12 @@ const HITS: &[Column] = &[
     column("observed", Int, Abuse, "the value observed"),
     column("threshold", Int, Abuse, "the value it was held against"),
     column("points", Int, Abuse, "points it adds to the score, 0-100"),
+    column(
+        "component",
+        Text,
+        Abuse,
+        "the component of linked entities it was found in; null where the rule names none",
+    ),
     column("first_at", Time, Abuse, "the first true point of this hit"),
     column("until", Time, Abuse, "when it ends unless it becomes true again"),
 ];

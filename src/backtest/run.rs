@@ -25,7 +25,7 @@ pub(crate) struct Range {
     pub(crate) from: i64,
     /// The last time, microseconds.
     pub(crate) to: i64,
-    /// The pace at which a scheduled rule is asked, and the step of the series, microseconds.
+    /// The step of the series, microseconds.
     pub(crate) step_us: Option<i64>,
 }
 
@@ -120,8 +120,7 @@ impl Work {
 
     async fn run(&self, lines: &mpsc::Sender<Line>) -> Result<Report, QueryError> {
         let rules = std::iter::once(&self.rule).chain(self.neighbours.iter().map(|(_, rule)| rule)).cloned();
-        let backtest =
-            Backtest { rules: rules.collect(), from: self.range.from, to: self.range.to, step_us: self.range.step_us };
+        let backtest = Backtest { rules: rules.collect(), from: self.range.from, to: self.range.to, pace_us: None };
         let mut told = 0;
         let tell = |progress: BacktestProgress| {
             // One line a percent; a reader that is behind misses some.

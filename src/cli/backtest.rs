@@ -43,7 +43,7 @@ pub(super) struct BacktestArgs {
     /// The last time, RFC 3339; now if it is left out
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// The step of the series, such as 1h; a scheduled rule is asked at this pace
+    /// The step of the series, such as 1h
     #[arg(long, value_name = "DURATION")]
     step: Option<String>,
     /// Print the result as JSON

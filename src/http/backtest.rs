@@ -32,7 +32,7 @@ pub(crate) struct Wanted {
     /// The last time; now if it is left out or in the future.
     #[schema(value_type = Option<String>)]
     to: Option<Value>,
-    /// The step of the series, such as `1h`; a scheduled rule is asked at this pace.
+    /// The step of the series, such as `1h`. It shapes the series only.
     step: Option<String>,
     /// A draft to test in the place of the rule's text.
     sql: Option<String>,

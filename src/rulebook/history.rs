@@ -92,7 +92,7 @@ impl Rulebook {
         let live = in_force.rules.iter().filter(|(rule, mode)| rule.is_live() && *mode != Mode::Off);
         let mut transitions = Vec::new();
         for (rule, _) in live {
-            let past = Backtest { rules: vec![Arc::clone(rule)], from: up_to, to: up_to, step_us: None };
+            let past = Backtest { rules: vec![Arc::clone(rule)], from: up_to, to: up_to, pace_us: None };
             match past.run(&self.engine, tables, |_| {}).await {
                 Ok(found) => {
                     found.iter().for_each(|found| transitions.extend(self.live.resume(rule, &found.hits, up_to)))

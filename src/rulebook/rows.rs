@@ -25,6 +25,9 @@ pub(super) fn rows(transitions: &[Transition]) -> Rows {
             .int("points", i64::from(hit.points))
             .time("first_at", hit.first_at)
             .time("until", hit.until);
+        if let Some(component) = &hit.component {
+            row.text("component", component);
+        }
         if let Some(column) = common_column(hit.entity_kind) {
             row.text(column, &hit.entity);
         }

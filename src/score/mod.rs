@@ -99,7 +99,7 @@ async fn backtest(args: &ScoreArgs, lake: &history::Lake, loaded: &LoadedRules) 
     for rule in loaded.rules.iter().filter(|rule| rule.headers.mode != Mode::Off) {
         let begun = std::time::Instant::now();
         let (from, to) = lake.range;
-        let backtest = Backtest { rules: vec![Arc::clone(rule)], from, to, step_us: step_us(args, rule) };
+        let backtest = Backtest { rules: vec![Arc::clone(rule)], from, to, pace_us: pace_us(args, rule) };
         let result = backtest.run(&lake.engine, &lake.tables, |_| {}).await?;
         for result in result {
             eprintln!("{}: {} hits, {} s", rule.name, result.hits.len(), begun.elapsed().as_secs());
@@ -110,7 +110,7 @@ async fn backtest(args: &ScoreArgs, lake: &history::Lake, loaded: &LoadedRules) 
 }
 
 /// Returns the pace at which a rule is asked, if another than its own is wished for.
-fn step_us(args: &ScoreArgs, rule: &Rule) -> Option<i64> {
+fn pace_us(args: &ScoreArgs, rule: &Rule) -> Option<i64> {
     let pace_us = i64::from(args.pace?) * MINUTE_US;
     let window_us = rule.headers.window.map_or(i64::MAX, |window| window.length_us());
     Some(pace_us.min(window_us / 2).max(rule.headers.every_us.unwrap_or(MINUTE_US)))

@@ -95,6 +95,7 @@ pub(super) mod tests {
             window: "1h".into(),
             actions: Arc::new([]),
             browser_facts: false,
+            component: None,
             first_at,
             until,
         }

@@ -34,6 +34,7 @@ pub(super) fn hit(rule: &str, kind: EntityKind, entity: &str) -> Hit {
         window: "24h".into(),
         actions: Arc::default(),
         browser_facts: false,
+        component: None,
         first_at: NOW - HOUR,
         until: NOW + 6 * HOUR,
     }

@@ -207,6 +207,11 @@ fn impossible_travel_is_challenged_and_a_passenger_is_not() {
 }
 
 #[test]
+fn accounts_that_hang_together_are_held_and_those_of_a_library_are_not() {
+    play("linked_accounts");
+}
+
+#[test]
 fn a_shared_account_is_throttled_and_a_household_is_not() {
     play("account_sharing");
 }

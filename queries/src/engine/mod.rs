@@ -32,9 +32,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use answer::{Answer, Meter};
 pub use config::{EngineConfig, ThreadHook};
@@ -56,6 +57,8 @@ pub type Tables = Vec<(String, Arc<dyn TableProvider>)>;
 
 /// How long a question waits for its turn before it is refused as Busy.
 const TURN_WAIT: Duration = Duration::from_millis(100);
+/// How many times longer a question waits that somebody's work depends on.
+const PATIENT_TURNS: u32 = 600;
 /// Stack of a worker thread: plans as deep as the guards allow are executed on it.
 const WORKER_STACK_BYTES: usize = 8 << 20;
 
@@ -107,6 +110,36 @@ impl Engine {
         Ok(self.execute(planned, started))
     }
 
+    /// Answers a question that somebody's work depends on: it waits longer for its turn. Otherwise as [`Self::ask`].
+    ///
+    /// # Errors
+    /// Those of [`Self::ask`].
+    pub(crate) async fn ask_patiently(&self, sql: &str, tables: Tables) -> Result<Answer, QueryError> {
+        guard::check_text(sql, &self.config)?;
+        self.work(plan::Asked::Sql(sql.to_owned(), Params::new()), tables).await
+    }
+
+    /// Answers an optimised plan of our own, likewise.
+    ///
+    /// # Errors
+    /// Those of [`Self::ask`].
+    pub(crate) async fn ask_plan_patiently(&self, plan: &LogicalPlan) -> Result<Answer, QueryError> {
+        self.work(plan::Asked::Plan(plan.clone()), Tables::new()).await
+    }
+
+    async fn work(&self, asked: plan::Asked, tables: Tables) -> Result<Answer, QueryError> {
+        let mut turn = self.turn().await;
+        for _ in 0..PATIENT_TURNS {
+            if turn.is_ok() {
+                break;
+            }
+            turn = self.turn().await;
+        }
+        let started = Instant::now();
+        let question = self.admit(turn?, asked, tables)?;
+        Ok(self.execute(self.plan(question).await?, started))
+    }
+
     /// Plans a query over these tables without running it: all that `ask` would refuse before the first row is refused.
     ///
     /// # Errors
@@ -118,11 +151,19 @@ impl Engine {
     /// Admits a question: what it needs while it is planned and run.
     async fn question(&self, sql: &str, params: &Params, tables: Tables) -> Result<plan::Question, QueryError> {
         guard::check_text(sql, &self.config)?;
-        let turn = self.turn().await?;
+        self.admit(self.turn().await?, plan::Asked::Sql(sql.to_owned(), params.clone()), tables)
+    }
+
+    fn admit(
+        &self,
+        turn: OwnedSemaphorePermit,
+        asked: plan::Asked,
+        tables: Tables,
+    ) -> Result<plan::Question, QueryError> {
         let pool = self.pool();
         let seat = self.watch.enter(Arc::clone(&pool)).ok_or(QueryError::Busy)?;
         let session = self.sessions.session(tables, pool)?;
-        Ok(plan::Question { sql: sql.to_owned(), params: params.clone(), session, ticket: (turn, seat) })
+        Ok(plan::Question { asked, session, ticket: (turn, seat) })
     }
 
     /// Builds a session over these tables with the engine's functions and settings, for callers in this crate that plan

@@ -32,10 +32,17 @@ const CENTROIDS_MAX: u64 = 10_000;
 
 /// What is to be planned. The ticket is held until planning ends and handed on with the plan.
 pub(super) struct Question {
-    pub(super) sql: String,
-    pub(super) params: Params,
+    pub(super) asked: Asked,
     pub(super) session: SessionState,
     pub(super) ticket: Ticket,
+}
+
+/// What is asked.
+pub(super) enum Asked {
+    /// A text from outside, and its parameters.
+    Sql(String, Params),
+    /// A plan of our own, optimised already.
+    Plan(LogicalPlan),
 }
 
 /// A plan, ready to run.
@@ -76,11 +83,19 @@ impl Engine {
 }
 
 fn plan(question: Question, config: &EngineConfig, handle: &Handle) -> Result<Planned, QueryError> {
-    let Question { sql, params, session, ticket } = question;
-    let mut statement = guard::parse(&sql, config)?;
-    params::bind(&mut statement, &params)?;
+    let Question { asked, session, ticket } = question;
     let names = Names { tables: table_names(session.catalog_list().as_ref()) };
     let wrong = |error: DataFusionError| diagnose::query(&error, &names);
+    let (sql, params) = match asked {
+        Asked::Sql(sql, params) => (sql, params),
+        Asked::Plan(logical) => {
+            let physical = session.query_planner().create_physical_plan(&logical, &session);
+            let plan = handle.block_on(physical).map_err(wrong)?;
+            return Ok(Planned { plan, context: session.task_ctx(), explains: false, names, ticket });
+        }
+    };
+    let mut statement = guard::parse(&sql, config)?;
+    params::bind(&mut statement, &params)?;
     let logical = handle.block_on(session.statement_to_plan(statement)).map_err(wrong)?;
     verify(&logical)?;
     check_aggregates(&logical).map_err(wrong)?;

@@ -189,6 +189,7 @@ mod tests {
             window: Arc::from("24h"),
             actions: Arc::from([]),
             browser_facts: false,
+            component: None,
             first_at: 1,
             until,
         })

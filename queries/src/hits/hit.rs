@@ -32,11 +32,13 @@ pub enum EntityKind {
     Wallet,
     /// Who referred a newcomer.
     Referrer,
+    /// Entities that hang together, as a rule finds them (`component`).
+    Component,
 }
 
 impl EntityKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Guest,
         Self::Account,
         Self::Device,
@@ -50,6 +52,7 @@ impl EntityKind {
         Self::ApiKey,
         Self::Wallet,
         Self::Referrer,
+        Self::Component,
     ];
 
     /// Returns the kind's name, as in rule headers, the `hits` table and the API.
@@ -69,6 +72,7 @@ impl EntityKind {
             Self::ApiKey => "api_key",
             Self::Wallet => "wallet",
             Self::Referrer => "referrer",
+            Self::Component => "component",
         }
     }
 
@@ -99,6 +103,7 @@ impl EntityKind {
             Self::ApiKey => &["api_key_id"],
             Self::Wallet => &["workspace_id", "account_id", "guest_id"],
             Self::Referrer => &["referrer_id"],
+            Self::Component => &["component"],
         }
     }
 }
@@ -227,6 +232,8 @@ pub struct Hit {
     pub actions: Arc<[Arc<str>]>,
     /// The rule reads facts that browsers sent: such a hit never leads to a block, neither by verdict nor by score.
     pub browser_facts: bool,
+    /// The component of linked entities that the entity was found in, where the rule names one.
+    pub component: Option<Arc<str>>,
     /// The first true point.
     pub first_at: i64,
     /// When it ends unless it becomes true again; the hit is open before it, not at it.

@@ -48,12 +48,14 @@ impl Terms {
 }
 
 /// What a true point found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Evaluation {
     pub(crate) observed: i64,
     pub(crate) threshold: i64,
     pub(crate) verdict: Restraint,
     pub(crate) points: u8,
+    /// The component that the entity is found in, where the rule names one.
+    pub(crate) component: Option<Arc<str>>,
 }
 
 struct OpenHit {
@@ -119,15 +121,37 @@ impl Lifecycle {
                 break;
             }
             let Some(Reverse((due, entity))) = self.ends.pop() else { break };
-            let Some(open) = self.open.get(&entity) else { continue };
-            if open.hit.until > due {
-                self.ends.push(Reverse((open.hit.until, entity)));
-                continue;
+            self.close_if_over(due, entity, book, out);
+        }
+    }
+
+    /// Closes a hit that came up at an end it had, unless it has a later one by now.
+    fn close_if_over(&mut self, due: i64, entity: Arc<str>, book: &HitBook, out: &mut Vec<Transition>) {
+        let Some(open) = self.open.get(&entity) else { return };
+        if open.hit.until > due {
+            self.ends.push(Reverse((open.hit.until, entity)));
+        } else if let Some(open) = self.open.remove(&entity) {
+            book.remove(&open.hit);
+            out.push(Transition { kind: TransitionKind::Closed, at: open.hit.until, hit: open.hit });
+        }
+    }
+
+    /// Closes the hits that ended before `at`, where nothing was evaluated since because nothing could have changed: an
+    /// entity of which the rule was true counts as evaluated up to `last`, and as true.
+    pub(crate) fn pass_time(&mut self, at: i64, last: i64, book: &HitBook, out: &mut Vec<Transition>) {
+        while self.ends.peek().is_some_and(|Reverse((due, _))| *due < at) {
+            let Some(Reverse((due, entity))) = self.ends.pop() else { break };
+            if let Some(open) = self.open.get_mut(&entity).filter(|open| open.is_true) {
+                prolong(open, last.saturating_add(self.terms.ttl_us), book);
             }
-            if let Some(open) = self.open.remove(&entity) {
-                book.remove(&open.hit);
-                out.push(Transition { kind: TransitionKind::Closed, at: open.hit.until, hit: open.hit });
-            }
+            self.close_if_over(due, entity, book, out);
+        }
+    }
+
+    /// Counts every entity of which the rule was true as evaluated at `last`, and as true.
+    pub(crate) fn prolong_true(&mut self, last: i64, book: &HitBook) {
+        for open in self.open.values_mut().filter(|open| open.is_true) {
+            prolong(open, last.saturating_add(self.terms.ttl_us), book);
         }
     }
 
@@ -218,7 +242,7 @@ impl Lifecycle {
             match is_true.get(&entity) {
                 Some((found, last)) => {
                     let until = last.saturating_add(self.terms.ttl_us).max(open.hit.until);
-                    renew(open, *found, until, at, book, out);
+                    renew(open, found.clone(), until, at, book, out);
                 }
                 None => edge(open, at, out),
             }
@@ -228,7 +252,7 @@ impl Lifecycle {
         for (entity, (found, last)) in missing {
             // True all along, but so long ago that its hit has ended since.
             if last.saturating_add(self.terms.ttl_us) > at {
-                self.open_hit(entity, *found, *last, at, book, out);
+                self.open_hit(entity, found.clone(), *last, at, book, out);
             }
         }
         self.close_ended(at, true, book, out);
@@ -259,6 +283,7 @@ impl Lifecycle {
             verdict: found.verdict,
             step_up: terms.step_up,
             points: found.points,
+            component: found.component,
             observed: found.observed,
             threshold: found.threshold,
             window: Arc::clone(&terms.window),
@@ -285,15 +310,26 @@ fn edge(open: &mut OpenHit, at: i64, out: &mut Vec<Transition>) {
     open.is_true = false;
 }
 
+fn prolong(open: &mut OpenHit, until: i64, book: &HitBook) {
+    if until > open.hit.until {
+        open.hit = Arc::new(Hit { until, ..(*open.hit).clone() });
+        book.put(Arc::clone(&open.hit));
+    }
+}
+
 fn renew(open: &mut OpenHit, found: Evaluation, until: i64, at: i64, book: &HitBook, out: &mut Vec<Transition>) {
     let hit = &open.hit;
-    let is_row = hit.verdict != found.verdict || hit.points != found.points || found.observed > open.observed_written;
+    let is_row = hit.verdict != found.verdict
+        || hit.points != found.points
+        || hit.component != found.component
+        || found.observed > open.observed_written;
     open.is_true = true;
     open.hit = Arc::new(Hit {
         verdict: found.verdict,
         points: found.points,
         observed: found.observed,
         threshold: found.threshold,
+        component: found.component,
         until,
         ..(**hit).clone()
     });

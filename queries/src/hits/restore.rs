@@ -13,10 +13,11 @@ use super::hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, Transitio
 ///
 /// Order: by time, so that a reader that keeps the last of each rule and entity is right as well. Limits: one million.
 pub const RESTORE_SQL: &str = "
-select rule, version, entity_kind, entity, mode, verdict, observed, threshold, points, first_at, until
+select rule, version, entity_kind, entity, mode, verdict, component, observed, threshold, points, first_at, until
 from (
     select
-        rule, version, entity_kind, entity, state, mode, verdict, observed, threshold, points, first_at, until,
+        rule, version, entity_kind, entity, state, mode, verdict, component, observed, threshold, points, first_at,
+        until,
         received_at, seq,
         row_number() over (
             partition by rule, version, entity_kind, entity
@@ -63,7 +64,7 @@ fn read_batch(batch: &RecordBatch, hits: &mut Vec<RestoredHit>) -> Result<(), St
     let int = |name| column(name, DataType::Int64);
     let time = |name| column(name, DataType::Timestamp(TimeUnit::Microsecond, None));
     let [rule, version, kind, entity] = [text("rule")?, text("version")?, text("entity_kind")?, text("entity")?];
-    let [mode, verdict] = [text("mode")?, text("verdict")?];
+    let [mode, verdict, component] = [text("mode")?, text("verdict")?, text("component")?];
     let [observed, threshold, points] = [int("observed")?, int("threshold")?, int("points")?];
     let [first_at, until] = [time("first_at")?, time("until")?];
     let str_at = |column: &ArrayRef, row: usize| -> Option<Arc<str>> {
@@ -91,6 +92,7 @@ fn read_batch(batch: &RecordBatch, hits: &mut Vec<RestoredHit>) -> Result<(), St
                 window: Arc::from(""),
                 actions: Arc::from([]),
                 browser_facts: false,
+                component: str_at(&component, row),
                 first_at: time_at(&first_at, row)?,
                 until: time_at(&until, row)?,
             })

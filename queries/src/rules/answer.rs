@@ -1,13 +1,16 @@
-//! Reads what a rule selected, `observed`, `threshold` and perhaps `verdict` and `points`, into evaluations. Both ways a
+//! Reads what a rule selected, `observed`, `threshold` and perhaps `verdict`, `points` and `component`, into evaluations. Both ways a
 //! rule runs end here, so that they agree about nulls, ranges and defaults.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 
 use crate::hits::{Evaluation, Restraint};
 
 use super::headers::RuleHeaders;
+use super::rule::Rule;
 
 /// The columns that a rule must select, and those that it may; any other is evidence for people.
 pub(crate) const REQUIRED: [&str; 3] = ["entity", "observed", "threshold"];
@@ -18,6 +21,7 @@ pub(crate) struct AnswerColumns<'a> {
     pub(crate) threshold: &'a ArrayRef,
     pub(crate) verdict: Option<&'a ArrayRef>,
     pub(crate) points: Option<&'a ArrayRef>,
+    pub(crate) component: Option<&'a ArrayRef>,
 }
 
 impl AnswerColumns<'_> {
@@ -36,6 +40,12 @@ impl AnswerColumns<'_> {
             .verdict
             .map(|column| cast(column, &DataType::Utf8).map_err(|error| format!("`verdict` is not a text: {error}")))
             .transpose()?;
+        let component = self
+            .component
+            .map(|column| cast(column, &DataType::Utf8).map_err(|error| format!("`component` is not a text: {error}")))
+            .transpose()?;
+        let text_at =
+            |column: &ArrayRef, row: usize| column.is_valid(row).then(|| column.as_string::<i32>().value(row).into());
         (0..observed.len())
             .map(|row| {
                 Ok(Evaluation {
@@ -43,10 +53,37 @@ impl AnswerColumns<'_> {
                     threshold: int_at(&threshold, row).unwrap_or(0),
                     verdict: headers.hold_back(verdict_at(verdict.as_ref(), row)?.unwrap_or(headers.verdict)),
                     points: points.as_ref().and_then(|points| int_at(points, row)).map_or(headers.points, clamp_points),
+                    component: component.as_ref().and_then(|component| text_at(component, row)),
                 })
             })
             .collect()
     }
+}
+
+/// Reads the rows of an answer to a rule's whole text: the row's place, the entity, and what was found of it. Rows without an
+/// entity are left out and counted.
+///
+/// Errors: in words, as [`AnswerColumns::read`].
+pub(crate) fn read_answer(batch: &RecordBatch, rule: &Rule) -> Result<Vec<(usize, Arc<str>, Evaluation)>, String> {
+    let column = |name: &str| batch.column_by_name(name);
+    let required = |name: &str| column(name).ok_or_else(|| format!("it does not select `{name}`"));
+    let entities =
+        cast(required("entity")?, &DataType::Utf8).map_err(|error| format!("`entity` is not a text: {error}"))?;
+    let columns = AnswerColumns {
+        observed: required("observed")?,
+        threshold: required("threshold")?,
+        verdict: column("verdict"),
+        points: column("points"),
+        component: column("component"),
+    };
+    let evaluations = columns.read(&rule.headers)?;
+    let without_entity = entities.null_count();
+    if without_entity > 0 {
+        let count = u64::try_from(without_entity).unwrap_or(u64::MAX);
+        metrics::counter!("weir_rule_null_entities_total", "rule" => rule.name.to_string()).increment(count);
+    }
+    let rows = entities.as_string::<i32>().iter().zip(evaluations).enumerate();
+    Ok(rows.filter_map(|(row, (entity, evaluation))| Some((row, Arc::from(entity?), evaluation))).collect())
 }
 
 fn int_at(column: &ArrayRef, row: usize) -> Option<i64> {

@@ -1,6 +1,7 @@
 //! Backtests: the hits that a rule would have had over a past range. A live rule's events go through the very state and
 //! lifecycle that live batches go through (`track.rs`); a scheduled rule is asked at whole multiples of its pace, as it
-//! would have been. A coarser pace makes the result approximate, and it says so.
+//! would have been: many at once where its plan allows that (`moments/`). A coarser pace makes the result approximate,
+//! and it says so.
 
 use std::sync::Arc;
 
@@ -10,13 +11,14 @@ use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Transition, Transit
 
 use super::history::History;
 use super::live::new_state;
+use super::moments::{Moments, Stretch};
 use super::rule::Rule;
 use super::scheduled::{ask, points};
 use super::state::ENTITIES_MAX;
 use super::track::{Outcome, Track};
 
-/// A scheduled rule is asked at most so often in one backtest; past it the pace is made coarser.
-const EVALUATIONS_MAX: i64 = 500;
+/// A scheduled rule that is asked moment by moment is asked at most so often; past it the pace is made coarser.
+const EVALUATIONS_MAX: u64 = 500;
 
 /// What to test.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ pub struct Backtest {
     /// The last time of the range, microseconds.
     pub to: i64,
     /// The pace at which a scheduled rule is asked, microseconds; its own if there is none.
-    pub step_us: Option<i64>,
+    pub pace_us: Option<i64>,
 }
 
 /// What one rule would have found.
@@ -117,7 +119,7 @@ impl Backtest {
         Ok(())
     }
 
-    /// Asks a scheduled rule at every multiple of its pace.
+    /// Lets a scheduled rule run at every multiple of its pace, one kind of entity after the other.
     async fn step_through(
         &self,
         rule: &Arc<Rule>,
@@ -125,29 +127,98 @@ impl Backtest {
         tables: &Tables,
         progress: &mut (impl FnMut(BacktestProgress) + Send),
     ) -> Result<BacktestHits, QueryError> {
-        let pace = rule.headers.pace_us();
-        // Hits that were open when the range began opened at most their time to live before.
-        let start = self.from.saturating_sub(rule.headers.ttl_us);
-        let least = ((self.to - start).max(0) / EVALUATIONS_MAX).div_euclid(pace) + 1;
-        let step = self.step_us.unwrap_or(pace * least).max(1);
-        let book = HitBook::new();
-        let mut found = Found::default();
-        let mut kinds: Vec<Lifecycle> =
-            rule.headers.entities.iter().map(|kind| Lifecycle::new(rule.terms(*kind, Mode::Shadow))).collect();
-        let first = start + (-start).rem_euclid(step);
-        let total = ((self.to - first).div_euclid(step) + 1).max(0).unsigned_abs();
-        for (done, as_of) in (0..total).zip((0..).map(|n| first + n * step)) {
-            progress(BacktestProgress { done, total });
-            for (hits, kind) in kinds.iter_mut().zip(&rule.headers.entities) {
-                let answer = ask(engine, tables, rule, *kind, as_of).await?;
-                let mut transitions = Vec::new();
-                hits.close_ended(as_of, false, &book, &mut transitions);
-                points(hits, &answer, as_of, &book, &mut transitions);
-                found.take(transitions);
+        let (mut found, mut approximate) = (Vec::new(), false);
+        for kind in &rule.headers.entities {
+            let mut run = ScheduledRun::new(rule, *kind, (engine, tables));
+            // Hits that were open when the range began opened at most their time to live before.
+            let start = self.from.saturating_sub(rule.headers.ttl_us);
+            let pace = self.pace_us.unwrap_or_else(|| rule.headers.pace_us()).max(1);
+            let stretch = Stretch { first: start, last: self.to, pace }.aligned();
+            match Moments::of(engine, tables, rule, *kind) {
+                Ok(moments) => run.replay(&moments, stretch, progress).await?,
+                Err(reason) => {
+                    tracing::info!(rule.name = %rule.name, reason, "a rule is asked moment by moment");
+                    run.ask_each(stretch, progress).await?;
+                }
             }
+            approximate |= run.approximate || pace > rule.headers.pace_us();
+            found.extend(run.found.finish(&run.book, self.from, self.to));
+        }
+        Ok(BacktestHits { hits: found, approximate })
+    }
+}
+
+/// A scheduled rule on its way through the past, on one kind of entity.
+struct ScheduledRun<'a> {
+    rule: &'a Arc<Rule>,
+    kind: EntityKind,
+    of: (&'a Engine, &'a Tables),
+    hits: Lifecycle,
+    book: HitBook,
+    found: Found,
+    approximate: bool,
+}
+
+impl<'a> ScheduledRun<'a> {
+    fn new(rule: &'a Arc<Rule>, kind: EntityKind, of: (&'a Engine, &'a Tables)) -> Self {
+        let hits = Lifecycle::new(rule.terms(kind, Mode::Shadow));
+        Self { rule, kind, of, hits, book: HitBook::new(), found: Found::default(), approximate: false }
+    }
+
+    /// Goes through many moments at once, in stretches whose rows fit into memory.
+    async fn replay(
+        &mut self,
+        moments: &Moments,
+        whole: Stretch,
+        progress: &mut (impl FnMut(BacktestProgress) + Send),
+    ) -> Result<(), QueryError> {
+        let total = whole.moments().max(1);
+        let mut done = 0;
+        let mut stretches = vec![whole];
+        while let Some(stretch) = stretches.pop().filter(|stretch| stretch.first <= stretch.last) {
+            if !moments.fit(self.of, stretch).await? {
+                if let Some((earlier, later)) = stretch.halves() {
+                    stretches.extend([later, earlier]);
+                    continue;
+                }
+                tracing::info!(rule.name = %self.rule.name, "too many rows for one moment; the rule is asked");
+                self.ask_each(stretch, progress).await?;
+                continue;
+            }
+            let mut transitions = Vec::new();
+            let tell = |part: u64, parts: u64| {
+                progress(BacktestProgress { done: done + stretch.moments() * part / parts.max(1), total });
+            };
+            let replayed =
+                moments.replay(self.of, stretch, &mut self.hits, (&self.book, &mut transitions), tell).await?;
+            self.approximate |= replayed.approximate;
+            self.found.take(transitions);
+            done += stretch.moments();
+        }
+        Ok(())
+    }
+
+    /// Asks at every multiple of the pace, or where those are too many, at multiples of a coarser one.
+    async fn ask_each(
+        &mut self,
+        stretch: Stretch,
+        progress: &mut (impl FnMut(BacktestProgress) + Send),
+    ) -> Result<(), QueryError> {
+        let least = stretch.moments().div_ceil(EVALUATIONS_MAX).max(1);
+        let step = stretch.pace * i64::try_from(least).unwrap_or(i64::MAX / stretch.pace);
+        let stretch = Stretch { pace: step, ..stretch }.aligned();
+        let (total, (engine, tables)) = (stretch.moments(), self.of);
+        self.approximate |= least > 1;
+        for (done, as_of) in (0..total).zip((0..).map(|n| stretch.first + n * step)) {
+            progress(BacktestProgress { done, total });
+            let answer = ask(engine, tables, self.rule, self.kind, as_of).await?;
+            let mut transitions = Vec::new();
+            self.hits.close_ended(as_of, false, &self.book, &mut transitions);
+            points(&mut self.hits, &answer, as_of, &self.book, &mut transitions);
+            self.found.take(transitions);
         }
         progress(BacktestProgress { done: total, total });
-        Ok(BacktestHits { hits: found.finish(&book, self.from, self.to), approximate: step > pace })
+        Ok(())
     }
 }
 

@@ -152,7 +152,8 @@ fn check_columns(file: &str, plan: &LogicalPlan) -> Result<(), SourceProblem> {
     if let Some(missing) = REQUIRED.into_iter().find(|name| find(name).is_none()) {
         let message = format!("it does not select `{missing}`");
         let remedy = Some(
-            "a rule selects `entity`, `observed` and `threshold`, and may select `verdict` and `points`".to_owned(),
+            "a rule selects `entity`, `observed` and `threshold`, and may select `verdict`, `points` and `component`"
+                .to_owned(),
         );
         return Err(SourceProblem::new(file, 0, message, remedy));
     }
@@ -164,9 +165,11 @@ fn check_columns(file: &str, plan: &LogicalPlan) -> Result<(), SourceProblem> {
             return Err(SourceProblem::new(file, 0, message, Some("make it a whole number".to_owned())));
         }
     }
-    if let Some(field) = find("verdict").filter(|field| !is_text(field.data_type())) {
-        let message = format!("`verdict` is {}, not a text", field.data_type());
-        return Err(SourceProblem::new(file, 0, message, Some("make it 'none', 'throttle' or 'block'".to_owned())));
+    for (name, remedy) in [("verdict", "make it 'none', 'throttle' or 'block'"), ("component", "cast it to text")] {
+        if let Some(field) = find(name).filter(|field| !is_text(field.data_type())) {
+            let message = format!("`{name}` is {}, not a text", field.data_type());
+            return Err(SourceProblem::new(file, 0, message, Some(remedy.to_owned())));
+        }
     }
     Ok(())
 }

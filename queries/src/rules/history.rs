@@ -8,7 +8,7 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Int64Type};
 use futures::StreamExt;
 
-use crate::engine::{Engine, Params, Tables};
+use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 
 use super::duration::MINUTE_US;
@@ -17,9 +17,6 @@ use super::text::time_sql;
 
 /// A slice is closed once it holds so many rows. It is sorted in memory, within what one query may take.
 const SLICE_ROWS: i64 = 400_000;
-/// How often a query that found the engine busy is asked again, and how long it waits before.
-const BUSY_TRIES_MAX: u32 = 600;
-const BUSY_WAIT_MS: u64 = 100;
 
 /// A part of one table's past.
 pub(crate) struct History<'a> {
@@ -54,6 +51,18 @@ impl<'a> History<'a> {
         let conditions: Option<Vec<String>> =
             shapes.map(|shape| shape.condition_sql().map(|sql| format!("({sql})"))).collect();
         let condition = conditions.filter(|each| !each.is_empty()).map(|each| each.join(" or "));
+        Self::new(engine, tables, table, columns, condition, range)
+    }
+
+    /// Returns these columns of a table's past, of rows that fulfil a condition.
+    pub(crate) const fn new(
+        engine: &'a Engine,
+        tables: &'a Tables,
+        table: &'a str,
+        columns: BTreeSet<String>,
+        condition: Option<String>,
+        range: (i64, i64),
+    ) -> Self {
         Self { engine, tables, table, columns, condition, range }
     }
 
@@ -162,16 +171,7 @@ async fn each_batch(
     sql: &str,
     mut take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
-    let mut tries = 0;
-    let answer = loop {
-        match engine.ask(sql, &Params::new(), tables.clone()).await {
-            Err(QueryError::Busy) if tries < BUSY_TRIES_MAX => {
-                tries += 1;
-                tokio::time::sleep(std::time::Duration::from_millis(BUSY_WAIT_MS)).await;
-            }
-            asked => break asked?,
-        }
-    };
+    let answer = engine.ask_patiently(sql, tables.clone()).await?;
     let mut batches = answer.into_stream();
     while let Some(batch) = batches.next().await {
         take(&batch?)?;

@@ -4,7 +4,7 @@
 //! rules may see them (`session.rs`) -> recognised as a live shape or not (`recognise.rs`, `compile.rs`) -> a `Rule`.
 //!
 //! The way of a batch: `live.rs` hands it to each rule that reads its table (`track.rs`), whose expressions (`shape.rs`)
-//! turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `window.rs`) and touched entities
+//! turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `picked.rs`, `window.rs`) and touched entities
 //! into evaluations (`answer.rs`); the hits' lifecycle (`crate::hits`) turns those into transitions. A scheduled rule's
 //! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state, and `backtest.rs` sends
 //! the past through the same state; both read it by `history.rs`.
@@ -12,6 +12,7 @@
 mod answer;
 mod backtest;
 mod compile;
+mod component;
 mod duration;
 mod functions;
 mod headers;
@@ -19,6 +20,8 @@ mod history;
 mod keyed;
 mod live;
 mod load;
+mod moments;
+mod picked;
 mod queue;
 mod rebuild;
 mod recognise;
@@ -37,6 +40,7 @@ mod tests;
 
 pub use backtest::{Backtest, BacktestHits, BacktestProgress};
 pub use compile::RuleCompiler;
+pub use component::window_functions;
 pub use duration::parse_duration_us;
 pub use functions::aggregate_functions;
 pub use headers::RuleHeaders;

@@ -7,7 +7,7 @@
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DFSchemaRef};
-use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment, Sort};
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator};
 
@@ -45,6 +45,8 @@ pub(crate) struct LiveAggregate {
     pub(crate) key: Option<Expr>,
     /// The `filter (where …)`.
     pub(crate) filter: Option<Expr>,
+    /// Rows without a value are passed over; otherwise a picked value may be null.
+    pub(crate) ignores_nulls: bool,
 }
 
 /// The aggregate functions that live state knows.
@@ -59,6 +61,23 @@ pub(crate) enum Function {
     Or,
     Distinct,
     SumOnce,
+    /// The value of one row: the first or the last by (received_at, seq).
+    Pick(End, Picked),
+}
+
+/// Which row a value is picked from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    First,
+    Last,
+}
+
+/// What is picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Picked {
+    /// A whole number, a time or a truth.
+    Number,
+    Text,
 }
 
 /// The most aggregates of a live rule: state keeps a bit for each in one word.
@@ -83,6 +102,9 @@ pub(crate) fn recognise(plan: &LogicalPlan) -> Result<Parts, Reason> {
     let (place, _) =
         outputs.iter().enumerate().find(|(_, (name, _))| name == "entity").ok_or("it selects no entity")?;
     let (_, entity) = outputs.remove(place);
+    if outputs.iter().any(|(name, _)| name == "component") {
+        return Err("it names a component".to_owned());
+    }
     if index_in(&aggregate.schema, &entity) != Some(0) {
         return Err("`entity` is not the expression it groups by".to_owned());
     }
@@ -211,8 +233,16 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         return Err("it computes something else than aggregates".to_owned());
     };
     let name = func.name().to_owned();
-    if !params.order_by.is_empty() {
-        return Err(format!("`{name}` with an order has no live form yet"));
+    let end = match name.as_str() {
+        "first_value" => Some(End::First),
+        "last_value" => Some(End::Last),
+        _ => None,
+    };
+    if end.is_some() && !is_log_order(&params.order_by) {
+        return Err(format!("`{name}` is kept in buckets with `order by received_at, seq` only"));
+    }
+    if end.is_none() && !params.order_by.is_empty() {
+        return Err(format!("`{name}` with an order cannot be kept in buckets"));
     }
     let function = match (name.as_str(), params.distinct) {
         ("count", false) => Function::Count,
@@ -223,6 +253,11 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
         ("max", _) => Function::Max,
         ("bool_or", _) => Function::Or,
         (SUM_ONCE, false) => Function::SumOnce,
+        (_, false) if end.is_some() => {
+            let ty = params.args.first().map(|value| value.get_type(columns));
+            let is_text = ty.is_some_and(|ty| ty.is_ok_and(|ty| ty.is_string()));
+            Function::Pick(end.unwrap_or(End::Last), if is_text { Picked::Text } else { Picked::Number })
+        }
         _ => {
             return Err(format!(
                 "`{name}{}` cannot be kept in buckets",
@@ -233,6 +268,7 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
     for expr in params.args.iter().chain(params.filter.as_deref()) {
         refuse_unsuitable(expr)?;
     }
+    let ignores_nulls = params.null_treatment == Some(NullTreatment::IgnoreNulls);
     let mut arguments = params.args.into_iter();
     let (mut argument, key) = (arguments.next(), arguments.next());
     if function == Function::Avg {
@@ -250,7 +286,17 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
             return Err(format!("`{name}` of {ty} cannot be kept in buckets"));
         }
     }
-    Ok(LiveAggregate { function, argument, key, filter: params.filter.map(|filter| *filter) })
+    Ok(LiveAggregate { function, argument, key, filter: params.filter.map(|filter| *filter), ignores_nulls })
+}
+
+/// Tells whether an order is that of the log, the only one in which rows of one `received_at` have places.
+fn is_log_order(order: &[Sort]) -> bool {
+    let names = ["received_at", "seq"];
+    order.len() == names.len()
+        && order
+            .iter()
+            .zip(names)
+            .all(|(sort, name)| sort.asc && matches!(&sort.expr, Expr::Column(column) if column.name == name))
 }
 
 /// A plan averages whole numbers as the floating point numbers that they are exactly; state keeps them whole.
@@ -272,6 +318,8 @@ fn is_suitable(function: Function, ty: &DataType) -> bool {
         Function::Sum | Function::Avg | Function::SumOnce => *ty == DataType::Int64,
         Function::Min | Function::Max => *ty == DataType::Int64 || *ty == time_type(),
         Function::Or => *ty == DataType::Boolean,
+        Function::Pick(_, Picked::Text) => ty.is_string(),
+        Function::Pick(_, Picked::Number) => *ty == DataType::Int64 || *ty == DataType::Boolean || *ty == time_type(),
         Function::Distinct => matches!(
             ty,
             DataType::Utf8

@@ -50,7 +50,11 @@ pub enum Way {
 impl Rule {
     /// Returns how the rule sees the tables when it judges this kind of entity.
     pub(crate) fn sight(&self, kind: EntityKind) -> Sight {
-        Sight { browser_facts: self.headers.browser_facts, entity_id: self.sql.uses_entity_id.then_some(kind) }
+        Sight {
+            browser_facts: self.headers.browser_facts,
+            entity_id: self.sql.uses_entity_id.then_some(kind),
+            as_of: None,
+        }
     }
 
     /// Returns what all its hits on one kind of entity have in common.

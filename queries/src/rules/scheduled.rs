@@ -3,9 +3,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
 use futures::StreamExt;
 use hashbrown::HashMap;
 
@@ -14,12 +11,16 @@ use crate::engine::{Engine, Params, Tables};
 use crate::error::QueryError;
 use crate::hits::{EntityKind, Evaluation, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
-use super::answer::AnswerColumns;
+use super::answer::read_answer;
 use super::rule::Rule;
+use super::session::Sight;
 use super::text::Clock;
 
 /// The most entities that one run may find for one kind; a rule that finds more says nothing that time.
 const FOUND_MAX: usize = 100_000;
+
+/// A rule that is late by more runs than this does not make up for them.
+const MISSED_MAX: i64 = 12;
 
 /// The rules that run as queries.
 pub struct ScheduledRules {
@@ -92,8 +93,8 @@ impl ScheduledRules {
         others
     }
 
-    /// Runs every rule that is due by `now`, each as of the last whole multiple of its pace, and ends the hits that are
-    /// due. `tables` is one cut, and holds all that was received by then. Returns the transitions; the book has them.
+    /// Runs every rule that is due by `now`, each as of the whole multiples of its pace since it last ran, and ends the
+    /// hits that are due. `tables` is one cut, and holds all that was received by then. Returns the transitions; the book has them.
     ///
     /// A rule that fails keeps its hits until they end, and says why in [`Self::problems`].
     pub async fn run_due(&self, engine: &Engine, tables: &Tables, now: i64) -> Vec<Transition> {
@@ -133,14 +134,27 @@ impl ScheduledRules {
         of_kind.for_each(|hits| hits.forget(entity, &self.book));
     }
 
-    /// Returns the rules that are due, with their time, and notes that they are being run.
+    /// Returns the rules that are due, with their times, and notes that they are being run. A rule that is late makes up for
+    /// what it missed, so that it finds what a backtest would; a rule that is very late goes on from now.
     fn due(&self, now: i64) -> Vec<(Arc<Rule>, i64)> {
         let mut due = Vec::new();
         for scheduled in self.lock().iter_mut() {
-            let as_of = now - now.rem_euclid(scheduled.rule.headers.pace_us());
-            if scheduled.last_as_of.is_none_or(|last| last < as_of) {
-                scheduled.last_as_of = Some(as_of);
-                due.push((Arc::clone(&scheduled.rule), as_of));
+            let pace = scheduled.rule.headers.pace_us();
+            let newest = now - now.rem_euclid(pace);
+            let next = scheduled.last_as_of.map_or(newest, |last| last + pace);
+            let missed = (newest - next).div_euclid(pace);
+            let first = if missed > MISSED_MAX {
+                metrics::counter!("weir_rule_runs_missed_total", "rule" => scheduled.rule.name.to_string())
+                    .increment(missed.unsigned_abs());
+                newest
+            } else {
+                next
+            };
+            let runs = (0..).map(|n| first + n * pace).take_while(|as_of| *as_of <= newest);
+            let before = due.len();
+            due.extend(runs.map(|as_of| (Arc::clone(&scheduled.rule), as_of)));
+            if due.len() > before {
+                scheduled.last_as_of = Some(newest);
             }
         }
         due
@@ -219,7 +233,7 @@ pub(super) fn points(
     let mut is_true: Vec<(&Arc<str>, &Evaluation)> = found.iter().collect();
     is_true.sort_unstable_by_key(|(entity, _)| Arc::clone(entity));
     for (entity, evaluation) in is_true {
-        hits.point(entity, Some(*evaluation), as_of, book, transitions);
+        hits.point(entity, Some(evaluation.clone()), as_of, book, transitions);
     }
 }
 
@@ -231,12 +245,18 @@ pub(crate) async fn ask(
     kind: EntityKind,
     as_of: i64,
 ) -> Result<Found, QueryError> {
-    let seen = rule.sight(kind).over(tables).map_err(|error| QueryError::Internal(error.strip_backtrace()))?;
+    let sight = Sight { as_of: Some(as_of), ..rule.sight(kind) };
+    let seen = sight.over(tables).map_err(|error| QueryError::Internal(error.strip_backtrace()))?;
     let sql = rule.sql.sql(Clock::At(as_of), rule.headers.window);
     let mut batches = engine.ask(&sql, &Params::new(), seen).await?.into_stream();
     let mut found = Found::new();
     while let Some(batch) = batches.next().await {
-        read(&batch?, rule, &mut found).map_err(QueryError::invalid)?;
+        for (_, entity, evaluation) in read_answer(&batch?, rule).map_err(QueryError::invalid)? {
+            found
+                .entry(entity)
+                .and_modify(|known| *known = stricter(known.clone(), evaluation.clone()))
+                .or_insert_with(|| evaluation.clone());
+        }
         if found.len() > FOUND_MAX {
             return Err(QueryError::invalid_with_hint(
                 format!("it found more than {FOUND_MAX} entities at once"),
@@ -247,37 +267,8 @@ pub(crate) async fn ask(
     Ok(found)
 }
 
-fn read(batch: &RecordBatch, rule: &Rule, found: &mut Found) -> Result<(), String> {
-    let column = |name: &str| batch.column_by_name(name);
-    let required = |name: &str| column(name).ok_or_else(|| format!("it does not select `{name}`"));
-    let entities =
-        cast(required("entity")?, &DataType::Utf8).map_err(|error| format!("`entity` is not a text: {error}"))?;
-    let columns = AnswerColumns {
-        observed: required("observed")?,
-        threshold: required("threshold")?,
-        verdict: column("verdict"),
-        points: column("points"),
-    };
-    let evaluations = columns.read(&rule.headers)?;
-    let mut without_entity = 0;
-    for (entity, evaluation) in entities.as_string::<i32>().iter().zip(evaluations) {
-        let Some(entity) = entity else {
-            without_entity += 1;
-            continue;
-        };
-        let stricter = |other: &Evaluation| {
-            let key = |e: &Evaluation| (e.verdict, e.points, e.observed, e.threshold);
-            key(&evaluation) > key(other)
-        };
-        // An entity that comes twice counts as its strictest row.
-        match found.get_mut(entity) {
-            Some(known) if stricter(known) => *known = evaluation,
-            Some(_) => {}
-            None => _ = found.insert(Arc::from(entity), evaluation),
-        }
-    }
-    if without_entity > 0 {
-        metrics::counter!("weir_rule_null_entities_total", "rule" => rule.name.to_string()).increment(without_entity);
-    }
-    Ok(())
+/// Returns the stricter of two rows about one entity, which is the one that counts.
+pub(super) fn stricter(one: Evaluation, other: Evaluation) -> Evaluation {
+    let key = |e: &Evaluation| (e.verdict, e.points, e.observed, e.threshold);
+    if key(&other) > key(&one) { other } else { one }
 }

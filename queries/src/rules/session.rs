@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
@@ -29,6 +29,8 @@ pub(crate) struct Sight {
     pub(crate) browser_facts: bool,
     /// The column `entity_id` stands for the column of this kind.
     pub(crate) entity_id: Option<EntityKind>,
+    /// Nothing that was received later, microseconds: what a rule finds at one time may not depend on when it is asked.
+    pub(crate) as_of: Option<i64>,
 }
 
 impl Sight {
@@ -39,15 +41,24 @@ impl Sight {
 
     fn see(self, name: &str, table: &Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
         let schema = table.schema();
-        let is_event_table = !OWN_TABLES.contains(&name) && schema.index_of("trust").is_ok();
-        if !is_event_table {
-            return Ok(Arc::clone(table));
-        }
+        let has = |column: &&str| schema.index_of(column).is_ok();
         let mut plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(table)), None)?;
+        if let Some(as_of) = self.as_of.filter(|_| has(&"received_at")) {
+            plan = plan.filter(
+                col("received_at").lt_eq(lit(ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into())))),
+            )?;
+        }
+        let is_event_table = !OWN_TABLES.contains(&name) && has(&"trust");
+        if !is_event_table {
+            return if self.as_of.is_some() {
+                Ok(Arc::new(ViewTable::new(plan.build()?, None)))
+            } else {
+                Ok(Arc::clone(table))
+            };
+        }
         if !self.browser_facts {
             plan = plan.filter(col("trust").eq(lit("server")))?;
         }
-        let has = |column: &&str| schema.index_of(column).is_ok();
         let ids: Vec<&str> =
             self.entity_id.map_or_else(Vec::new, |kind| kind.columns().iter().copied().filter(has).collect());
         if !ids.is_empty() {

@@ -28,9 +28,11 @@ use crate::hits::Evaluation;
 
 use super::answer::AnswerColumns;
 use super::headers::RuleHeaders;
-use super::recognise::{Function, LiveAggregate, Parts};
+use super::picked::Value;
+use super::recognise::{Function, LiveAggregate, Parts, Picked};
+use super::state::Values;
 
-type Run = Arc<dyn PhysicalExpr>;
+pub(super) type Run = Arc<dyn PhysicalExpr>;
 
 /// A live rule for one kind of entity, ready to run.
 pub(crate) struct LiveShape {
@@ -57,6 +59,7 @@ struct Aggregate {
     argument: Option<Run>,
     key: Option<Run>,
     filter: Option<Run>,
+    ignores_nulls: bool,
 }
 
 /// The rows of a batch that count, as what they add to each aggregate.
@@ -76,6 +79,35 @@ pub(crate) struct Input {
     pub(crate) values: Int64Array,
     /// The hashed values of a distinct count, the hashed keys of `sum_once`.
     pub(crate) hashes: Option<Vec<u64>>,
+    /// The rows that one may be picked of.
+    pub(crate) picks: Option<PickInput>,
+}
+
+/// Rows of which the first or the last gives its value.
+pub(crate) struct PickInput {
+    counts: Vec<bool>,
+    seq: Option<Int64Array>,
+    values: PickValues,
+}
+
+enum PickValues {
+    Numbers(Int64Array),
+    Texts(StringViewArray),
+}
+
+impl PickInput {
+    /// Returns a row's place among those of its time, and its value; none if it does not count.
+    pub(crate) fn at(&self, row: usize) -> Option<(i64, Option<Value>)> {
+        if !self.counts[row] {
+            return None;
+        }
+        let seq = self.seq.as_ref().map_or(0, |seq| if seq.is_valid(row) { seq.value(row) } else { 0 });
+        let value = match &self.values {
+            PickValues::Numbers(numbers) => numbers.is_valid(row).then(|| Value::Number(numbers.value(row))),
+            PickValues::Texts(texts) => texts.is_valid(row).then(|| Value::Text(Arc::from(texts.value(row)))),
+        };
+        Some((seq, value))
+    }
 }
 
 impl LiveShape {
@@ -95,6 +127,7 @@ impl LiveShape {
                 argument: aggregate.argument.as_ref().map(below).transpose()?,
                 key: aggregate.key.as_ref().map(below).transpose()?,
                 filter: aggregate.filter.as_ref().map(below).transpose()?,
+                ignores_nulls: aggregate.ignores_nulls,
             })
         });
         Ok(Self {
@@ -170,7 +203,7 @@ impl LiveShape {
     pub(crate) fn judge(
         &self,
         keys: Vec<&str>,
-        columns: Vec<Vec<Option<i64>>>,
+        columns: Vec<Values>,
         headers: &RuleHeaders,
     ) -> Result<Vec<Option<Evaluation>>, DataFusionError> {
         let count = keys.len();
@@ -198,6 +231,7 @@ impl LiveShape {
             threshold: &evaluate(&self.threshold, &batch)?,
             verdict: verdict.as_ref(),
             points: points.as_ref(),
+            component: None,
         };
         let evaluations = answer.read(headers).map_err(DataFusionError::Execution)?;
         let places = (0..count).filter(|place| is_true.value(*place));
@@ -235,6 +269,19 @@ impl LiveShape {
         let key = aggregate.key.as_ref().map(|run| evaluate(run, batch)).transpose()?;
         let is_valid = |column: &Option<ArrayRef>, row| column.as_ref().is_none_or(|column| column.is_valid(row));
         let counts = |row: &usize| passes(*row) && is_valid(&argument, *row) && is_valid(&key, *row);
+        if let (Function::Pick(_, picked), Some(argument)) = (aggregate.function, &argument) {
+            let counts = (0..count).map(|row| passes(row) && !(aggregate.ignores_nulls && argument.is_null(row)));
+            let seq = batch.column_by_name("seq").map(|seq| cast(seq, &DataType::Int64)).transpose()?;
+            let picks = PickInput {
+                counts: counts.collect(),
+                seq: seq.map(|seq| seq.as_primitive::<Int64Type>().clone()),
+                values: match picked {
+                    Picked::Number => PickValues::Numbers(cast(argument, &DataType::Int64)?.as_primitive().clone()),
+                    Picked::Text => PickValues::Texts(cast(argument, &DataType::Utf8View)?.as_string_view().clone()),
+                },
+            };
+            return Ok(Input { values: Int64Array::new_null(count), hashes: None, picks: Some(picks) });
+        }
         let values: Int64Array = match (aggregate.function, &argument) {
             (Function::Count | Function::Distinct, _) | (_, None) => {
                 (0..count).map(|row| counts(&row).then_some(1)).collect()
@@ -250,7 +297,7 @@ impl LiveShape {
             Function::SumOnce => key.as_ref().map(|keys| self.hash(keys)).transpose()?,
             _ => None,
         };
-        Ok(Input { values, hashes })
+        Ok(Input { values, hashes, picks: None })
     }
 
     /// Hashes values; those of null rows mean nothing.
@@ -270,11 +317,14 @@ impl LiveShape {
 }
 
 /// Makes a column of what the state tells of one aggregate.
-fn to_array(function: Function, values: Vec<Option<i64>>) -> ArrayRef {
+fn to_array(function: Function, values: Values) -> ArrayRef {
     let float = |bits: i64| f64::from_bits(bits.cast_unsigned());
-    match function {
-        Function::Avg => Arc::new(values.into_iter().map(|bits| bits.map(float)).collect::<Float64Array>()),
-        _ => Arc::new(Int64Array::from(values)),
+    match (function, values) {
+        (_, Values::Texts(texts)) => Arc::new(texts.into_iter().collect::<StringViewArray>()),
+        (Function::Avg, Values::Numbers(bits)) => {
+            Arc::new(bits.into_iter().map(|bits| bits.map(float)).collect::<Float64Array>())
+        }
+        (_, Values::Numbers(numbers)) => Arc::new(Int64Array::from(numbers)),
     }
 }
 
@@ -284,16 +334,19 @@ fn read_columns(parts: &Parts) -> Schema {
     let of_aggregate = |aggregate: &LiveAggregate| {
         [aggregate.argument.clone(), aggregate.key.clone(), aggregate.filter.clone()].into_iter().flatten()
     };
+    let picks = parts.aggregates.iter().any(|aggregate| matches!(aggregate.function, Function::Pick(..)));
     let exprs: Vec<Expr> =
         parts.conditions.iter().cloned().chain([parts.key.clone()]).chain(aggregates.flat_map(of_aggregate)).collect();
-    let is_read = |name: &str| exprs.iter().any(|expr| expr.column_refs().iter().any(|column| column.name == name));
+    let is_read = |name: &str| {
+        (picks && name == "seq") || exprs.iter().any(|expr| expr.column_refs().iter().any(|column| column.name == name))
+    };
     let fields = parts.columns.fields().iter().filter(|field| is_read(field.name()));
     Schema::new(fields.cloned().collect::<Vec<_>>())
 }
 
 /// Writes conditions as SQL, those that can be. A change of one text type into another is left out: planning the SQL makes
 /// it again.
-fn to_sql(conditions: &[Expr], read: &DFSchema) -> Option<String> {
+pub(super) fn to_sql(conditions: &[Expr], read: &DFSchema) -> Option<String> {
     let is_text = |expr: &Expr| expr.get_type(read).is_ok_and(|ty| ty.is_string());
     let written = conditions.iter().filter_map(|condition| {
         let plain = condition.clone().transform_up(|expr| {
@@ -310,14 +363,16 @@ fn to_sql(conditions: &[Expr], read: &DFSchema) -> Option<String> {
     (!written.is_empty()).then(|| written.join(" and "))
 }
 
-fn prepare(expr: &Expr, schema: &DFSchema) -> Result<Run, DataFusionError> {
+/// Makes an expression run.
+pub(super) fn prepare(expr: &Expr, schema: &DFSchema) -> Result<Run, DataFusionError> {
     // Some functions (coalesce among them) exist only until they are simplified.
     let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).build();
     let expr = ExprSimplifier::new(context).simplify(expr.clone().unalias_nested().data)?;
     create_physical_expr(&expr, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
 }
 
-fn evaluate(run: &Run, batch: &RecordBatch) -> Result<ArrayRef, DataFusionError> {
+/// Runs it over a batch.
+pub(super) fn evaluate(run: &Run, batch: &RecordBatch) -> Result<ArrayRef, DataFusionError> {
     run.evaluate(batch)?.into_array(batch.num_rows())
 }
 

@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::mem::size_of;
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::keyed::{Once, Seen};
-use super::recognise::Function;
+use super::picked::{Picks, Value};
+use super::recognise::{Function, Picked};
 use super::shape::Input;
 use super::window::Window;
 
@@ -43,14 +45,41 @@ pub(crate) struct State {
 #[derive(Default)]
 struct Entity {
     key: Box<str>,
-    /// Cells in the order of their buckets, each `stride` numbers: bucket, which of the numbers are not null, numbers.
+    /// Cells in the order of their buckets, each `stride` numbers: bucket, which functions have a value, numbers.
     cells: Vec<i64>,
     seen: Seen,
     once: Option<Box<Once>>,
+    picks: Option<Box<Picks>>,
     older: u32,
     newer: u32,
     /// The rule was true of it when it was last judged.
     is_true: bool,
+}
+
+/// One aggregate of many entities, in their order.
+pub(crate) enum Values {
+    /// Numbers, times, truths; an average's bits.
+    Numbers(Vec<Option<i64>>),
+    Texts(Vec<Option<Arc<str>>>),
+}
+
+impl Values {
+    /// Returns no values of a function yet.
+    const fn of(function: Function) -> Self {
+        match function {
+            Function::Pick(_, Picked::Text) => Self::Texts(Vec::new()),
+            _ => Self::Numbers(Vec::new()),
+        }
+    }
+
+    fn push(&mut self, value: Option<Value>) {
+        match (self, value) {
+            (Self::Numbers(numbers), Some(Value::Number(number))) => numbers.push(Some(number)),
+            (Self::Numbers(numbers), _) => numbers.push(None),
+            (Self::Texts(texts), Some(Value::Text(text))) => texts.push(Some(text)),
+            (Self::Texts(texts), _) => texts.push(None),
+        }
+    }
 }
 
 /// Returns the bytes that an entity takes, roughly: one with a short id, rows in four buckets and four values a key set.
@@ -58,20 +87,21 @@ pub(crate) fn bytes_per_entity(functions: &[Function]) -> u64 {
     let stride = 2 + functions.iter().map(|function| numbers(*function)).sum::<usize>();
     let distinct = functions.iter().filter(|function| **function == Function::Distinct).count();
     let once = functions.iter().filter(|function| **function == Function::SumOnce).count();
+    let picks = functions.iter().filter(|function| matches!(function, Function::Pick(..))).count();
     let fixed = size_of::<Entity>() + 2 * size_of::<u32>() + 24;
     let cells = 4 * (stride * size_of::<i64>() + size_of::<u32>());
-    let keyed = 4 * (distinct * Seen::ENTRY_BYTES + once * Once::ENTRY_BYTES);
+    let keyed = 4 * (distinct * Seen::ENTRY_BYTES + once * Once::ENTRY_BYTES + picks * Picks::ENTRY_BYTES);
     u64::try_from(fixed + cells + keyed).expect("a few hundred")
 }
 
 const fn is_number(function: Function) -> bool {
-    !matches!(function, Function::Distinct | Function::SumOnce)
+    !matches!(function, Function::Distinct | Function::SumOnce | Function::Pick(..))
 }
 
 /// Returns how many numbers of a cell a function takes.
 const fn numbers(function: Function) -> usize {
     match function {
-        Function::Distinct | Function::SumOnce => 0,
+        Function::Distinct | Function::SumOnce | Function::Pick(..) => 0,
         Function::Avg => 2,
         _ => 1,
     }
@@ -157,11 +187,17 @@ impl State {
             self.leaving.entry(bucket).or_default().push(place);
         }
         for (index, (function, input)) in self.functions.iter().zip(inputs).enumerate() {
+            let slot = u8::try_from(index).expect("at most 32 aggregates");
+            if let (Function::Pick(end, _), Some(picks)) = (function, &input.picks) {
+                if let Some((seq, value)) = picks.at(row) {
+                    entity.picks.get_or_insert_default().add((slot, *end), bucket, (at, seq), value);
+                }
+                continue;
+            }
             let Some(value) = is_set(input, row) else { continue };
             let hash = input.hashes.as_ref().map_or(0, |hashes| hashes[row]);
-            let slot = u8::try_from(index).expect("at most 32 aggregates");
             match self.places[index] {
-                Some(number) => fold(*function, &mut entity.cells[start..start + self.stride], number, value),
+                Some(number) => fold(*function, &mut entity.cells[start..start + self.stride], (index, number), value),
                 None if *function == Function::Distinct => entity.seen.add(slot, hash, bucket),
                 None => entity.once.get_or_insert_default().add(slot, hash, bucket, value),
             }
@@ -229,28 +265,37 @@ impl State {
     }
 
     /// Returns the aggregates of entities over all their buckets: one column a function, one row a place.
-    pub(crate) fn aggregates(&self, places: &[u32]) -> Vec<Vec<Option<i64>>> {
+    pub(crate) fn aggregates(&self, places: &[u32]) -> Vec<Values> {
         let mut columns = Vec::new();
         places.iter().for_each(|place| self.push_aggregates(*place, &mut columns));
         columns
     }
 
     /// Adds the aggregates of an entity as a row to columns, one a function.
-    pub(crate) fn push_aggregates(&self, place: u32, columns: &mut Vec<Vec<Option<i64>>>) {
-        columns.resize_with(self.functions.len(), Vec::new);
+    pub(crate) fn push_aggregates(&self, place: u32, columns: &mut Vec<Values>) {
+        if columns.is_empty() {
+            columns.extend(self.functions.iter().map(|function| Values::of(*function)));
+        }
         for (index, column) in columns.iter_mut().enumerate() {
             column.push(self.aggregate(index, place));
         }
     }
 
-    fn aggregate(&self, index: usize, place: u32) -> Option<i64> {
+    fn aggregate(&self, index: usize, place: u32) -> Option<Value> {
         let entity = &self.slab[place as usize];
         let slot = u8::try_from(index).expect("at most 32 aggregates");
+        if let Function::Pick(end, _) = self.functions[index] {
+            return entity.picks.as_ref().and_then(|picks| picks.value((slot, end)));
+        }
+        self.number(index, slot, entity).map(Value::Number)
+    }
+
+    fn number(&self, index: usize, slot: u8, entity: &Entity) -> Option<i64> {
         let function = self.functions[index];
         match (function, self.places[index]) {
             (Function::Distinct, _) => Some(entity.seen.count(slot)),
             (Function::Avg, Some(number)) => {
-                let set = entity.cells.chunks_exact(self.stride).filter(|cell| cell[1] >> number & 1 == 1);
+                let set = entity.cells.chunks_exact(self.stride).filter(|cell| cell[1] >> index & 1 == 1);
                 let (sum, count) = set.fold((0_i64, 0_i64), |(sum, count), cell| {
                     (sum.wrapping_add(cell[number]), count + cell[number + 1])
                 });
@@ -259,7 +304,7 @@ impl State {
             (_, None) => entity.once.as_ref().and_then(|once| once.sum(slot)),
             (_, Some(number)) => {
                 let cells = entity.cells.chunks_exact(self.stride);
-                let values = cells.filter(|cell| cell[1] >> number & 1 == 1).map(|cell| cell[number]);
+                let values = cells.filter(|cell| cell[1] >> index & 1 == 1).map(|cell| cell[number]);
                 let total = values.reduce(|a, b| combine(function, a, b));
                 if function == Function::Count { Some(total.unwrap_or(0)) } else { total }
             }
@@ -285,6 +330,9 @@ impl State {
         entity.seen.drop_through(bucket);
         if let Some(once) = &mut entity.once {
             once.drop_through(bucket);
+        }
+        if let Some(picks) = &mut entity.picks {
+            picks.drop_through(bucket);
         }
         true
     }
@@ -337,10 +385,10 @@ fn cell(cells: &mut Vec<i64>, stride: usize, bucket: u32) -> (usize, bool) {
     (start, true)
 }
 
-fn fold(function: Function, cell: &mut [i64], number: usize, value: i64) {
-    let is_first = cell[1] >> number & 1 == 0;
+fn fold(function: Function, cell: &mut [i64], (index, number): (usize, usize), value: i64) {
+    let is_first = cell[1] >> index & 1 == 0;
     cell[number] = if is_first { value } else { combine(function, cell[number], value) };
-    cell[1] |= 1 << number;
+    cell[1] |= 1 << index;
     if function == Function::Avg {
         cell[number + 1] += 1;
     }

@@ -14,7 +14,7 @@ use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
 use super::rule::Rule;
 use super::shape::{LiveShape, Rows};
-use super::state::State;
+use super::state::{State, Values};
 
 /// How many points are judged together.
 pub(crate) const JUDGED_TOGETHER: usize = 8_192;
@@ -45,7 +45,7 @@ struct Waiting {
     /// The entities of all points, one after the other.
     keys: String,
     /// The aggregates of the points that have some: one column a function.
-    columns: Vec<Vec<Option<i64>>>,
+    columns: Vec<Values>,
 }
 
 struct Point {

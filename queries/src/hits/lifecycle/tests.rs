@@ -34,6 +34,7 @@ impl Case {
             threshold: 4,
             verdict: if observed >= 8 { Restraint::Block } else { Restraint::Throttle },
             points: 40,
+            component: None,
         });
         let mut out = Vec::new();
         self.lifecycle.close_ended(at, false, &self.book, &mut out);

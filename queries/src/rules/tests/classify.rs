@@ -140,7 +140,7 @@ fn refuses_what_can_never_run_with_line_and_remedy() {
     }
     assert_eq!(
         problem(HEADERS, "select device_id as entity, count(*) as observed from credits group by device_id"),
-        "r.sql: it does not select `threshold`; a rule selects `entity`, `observed` and `threshold`, and may select `verdict` and `points`"
+        "r.sql: it does not select `threshold`; a rule selects `entity`, `observed` and `threshold`, and may select `verdict`, `points` and `component`"
     );
     assert_eq!(
         problem("entity: device", &observing("count(*)")),

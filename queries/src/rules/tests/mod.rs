@@ -56,7 +56,8 @@ pub(super) fn schemas() -> Vec<(String, SchemaRef)> {
             TEXTS.iter().map(|name| text(name)).chain([time("ts"), time("received_at"), int("asn"), int("seq")]);
         (name.to_owned(), Arc::new(Schema::new(common.chain(own).collect::<Vec<_>>())) as SchemaRef)
     };
-    let hit = ["rule", "version", "entity_kind", "entity", "state", "mode", "verdict"].map(text).into_iter();
+    let hit =
+        ["rule", "version", "entity_kind", "entity", "state", "mode", "verdict", "component"].map(text).into_iter();
     let hit = hit.chain(["observed", "threshold", "points"].map(int)).chain(["first_at", "until"].map(time));
     vec![
         table("credits", vec![int("amount"), int("balance_after"), text("reason"), text("ref"), text("referrer_id")]),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::Params;
-use crate::hits::{EntityKind, RESTORE_SQL, read_restored_hits};
+use crate::hits::{EntityKind, RESTORE_SQL, RestoredHit, read_restored_hits};
 
 fn restart_rules() -> Vec<Arc<Rule>> {
     let rule = |name, ttl, observed: &str, having: &str| {
@@ -50,6 +50,12 @@ fn rows(transitions: &[Transition]) -> Vec<Event> {
         event("hits", transition.at, values)
     };
     transitions.iter().enumerate().map(row).collect()
+}
+
+/// Returns the hits that a restart reads back, after these transitions were written.
+pub(super) async fn restored(told: &[Transition]) -> Vec<RestoredHit> {
+    let answer = engine().ask(RESTORE_SQL, &Params::new(), tables(&rows(told))).await.expect("hits");
+    read_restored_hits(&answer.collect().await.expect("rows")).expect("columns")
 }
 
 /// Everything a rule shows: the open hits in full, and how they go on until all is over.
@@ -99,10 +105,8 @@ fn a_rebuilt_rule_equals_one_that_never_stopped() {
             let live = LiveRules::new(Arc::clone(&book), LiveLimits::default());
             let modes: Vec<_> = rules.iter().map(|rule| (Arc::clone(rule), Mode::Live)).collect();
             live.install(&modes, waking);
-            let lake = tables(&[rows(&told), before.to_vec()].concat());
-            let restored = engine().ask(RESTORE_SQL, &Params::new(), lake.clone()).await.expect("hits");
-            let restored = read_restored_hits(&restored.collect().await.expect("rows")).expect("columns");
-            prop_assert!(live.adopt(restored, waking).is_empty());
+            let lake = tables(before);
+            prop_assert!(live.adopt(restored(&told).await, waking).is_empty());
             prop_assert!(!live.all_warm());
             // Replayed from the log while cold: part of it is in the cut already.
             observe_all(&live, &before[before.len() / 2..]);

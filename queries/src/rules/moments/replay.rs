@@ -1,0 +1,356 @@
+//! The past, moment by moment: chooses the moments, asks the plan for many at once, and lets hits open, change and end as they
+//! would have.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use futures::StreamExt;
+use hashbrown::HashMap;
+
+use crate::engine::{Engine, Tables};
+use crate::error::QueryError;
+use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
+
+use super::super::answer::read_answer;
+use super::super::history::History;
+use super::super::scheduled::{Found, points, stricter};
+use super::super::window::Window;
+use super::Moments;
+use super::leaf::MOMENT;
+use super::rows::Rows;
+
+/// Rows that are asked about at once: enough that planning costs nothing, few enough for one query's memory.
+const ROWS_TOGETHER: usize = 400_000;
+/// Moments that are asked about at once.
+const MOMENTS_TOGETHER: usize = 50_000;
+/// Rows that a replay may hand to its plan in all, each as often as it is asked about; past it moments are left out.
+const ROWS_ASKED_MAX: u64 = 400_000_000;
+
+/// Rows that a replay may hold.
+const ROWS_HELD_MAX: u64 = 6_000_000;
+/// A stretch that is not divided further.
+const SHORT_US: i64 = 3_600_000_000;
+
+/// How a replay went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Replayed {
+    /// Moments were left out.
+    pub(crate) approximate: bool,
+}
+
+/// The moments of one replay: from the first to the last, whole multiples of the pace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) pace: i64,
+}
+
+impl Stretch {
+    /// Returns what of it whole multiples of the pace begin and end.
+    pub(crate) const fn aligned(self) -> Self {
+        let first = self.first + (-self.first).rem_euclid(self.pace);
+        Self { first, last: self.last - self.last.rem_euclid(self.pace), pace: self.pace }
+    }
+
+    /// Returns how many moments it has.
+    pub(crate) const fn moments(self) -> u64 {
+        let moments = (self.last - self.first).div_euclid(self.pace) + 1;
+        if moments > 0 { moments.unsigned_abs() } else { 0 }
+    }
+
+    /// Divides it into two, unless it is short.
+    pub(crate) fn halves(self) -> Option<(Self, Self)> {
+        if self.last - self.first < SHORT_US.max(2 * self.pace) {
+            return None;
+        }
+        let middle = self.first + (self.last - self.first) / 2;
+        let middle = middle - middle.rem_euclid(self.pace);
+        Some((Self { last: middle, ..self }, Self { first: middle + self.pace, ..self }))
+    }
+}
+
+/// What a part answers from a moment on.
+struct Change {
+    at: i64,
+    part: usize,
+    found: Vec<(Arc<str>, Evaluation)>,
+}
+
+/// Moments that are asked about together.
+struct Chunk {
+    /// The time and the part of each.
+    moments: Vec<(i64, usize)>,
+    /// For each leaf the rows, and the moment for which each stands there.
+    rows: Vec<(Vec<u32>, Vec<i64>)>,
+    size: usize,
+}
+
+impl Moments {
+    /// Returns the first time of receipt of a leaf that matters at a moment.
+    pub(super) fn from(&self, leaf: usize, as_of: i64) -> i64 {
+        self.study.passing[leaf].horizon_us.map_or(0, |horizon| as_of - horizon)
+    }
+
+    /// Tells whether the rows that matter to a stretch are few enough to be held.
+    pub(crate) async fn fit(&self, (engine, tables): (&Engine, &Tables), stretch: Stretch) -> Result<bool, QueryError> {
+        let mut rows = 0;
+        for place in 0..self.leaves.len() {
+            let mut history = self.history((engine, tables), place, stretch);
+            rows += history.slices().await?.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+        }
+        Ok(rows <= ROWS_HELD_MAX)
+    }
+
+    /// Returns what matters to a stretch of a leaf's table.
+    pub(super) fn history<'a>(&'a self, of: (&'a Engine, &'a Tables), place: usize, stretch: Stretch) -> History<'a> {
+        let read = &self.reads[place];
+        let range = (self.from(place, stretch.first), stretch.last);
+        History::new(of.0, of.1, &self.leaves[place].table, read.columns.clone(), read.condition.clone(), range)
+    }
+
+    /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it.
+    pub(crate) async fn replay(
+        &self,
+        of: (&Engine, &Tables),
+        stretch: Stretch,
+        hits: &mut Lifecycle,
+        (book, transitions): (&HitBook, &mut Vec<Transition>),
+        mut progress: impl FnMut(u64, u64) + Send,
+    ) -> Result<Replayed, QueryError> {
+        let engine = of.0;
+        let rows = Rows::read(self, of, stretch).await?;
+        let (step, approximate) = self.step(&rows, stretch);
+        let mut changes = Vec::new();
+        let mut chunk = Chunk::new(self.leaves.len());
+        let mut was_true = vec![false; rows.parts];
+        let total = rows.parts as u64;
+        for part in 0..rows.parts {
+            for at in self.moments_of(&rows, part, stretch, step) {
+                self.add(&rows, part, at, &mut chunk);
+                if chunk.is_full() {
+                    self.ask(engine, &rows, &mut chunk, &mut changes, &mut was_true).await?;
+                    progress(part as u64, total);
+                }
+            }
+        }
+        self.ask(engine, &rows, &mut chunk, &mut changes, &mut was_true).await?;
+        progress(total, total);
+        changes.sort_by_key(|change| (change.at, change.part));
+        tell(changes, stretch, hits, book, transitions);
+        Ok(Replayed { approximate })
+    }
+
+    /// Returns the step at which the moments are few enough, a whole number of paces, and whether it is more than one.
+    fn step(&self, rows: &Rows, stretch: Stretch) -> (i64, bool) {
+        let asked = |step: i64| -> u64 {
+            let of_part = |part: usize| -> u64 {
+                let moments = self.moments_of(rows, part, stretch, step);
+                moments
+                    .iter()
+                    .map(|at| {
+                        (0..self.leaves.len()).map(|leaf| self.rows_at(rows, part, leaf, *at).len() as u64).sum::<u64>()
+                    })
+                    .sum()
+            };
+            (0..rows.parts).map(of_part).sum()
+        };
+        let mut step = stretch.pace;
+        loop {
+            let asked = asked(step);
+            if asked <= ROWS_ASKED_MAX {
+                return (step, step > stretch.pace);
+            }
+            let times = i64::try_from(asked.div_ceil(ROWS_ASKED_MAX)).unwrap_or(i64::MAX).max(2);
+            step = step.saturating_mul(times);
+        }
+    }
+
+    /// Returns the moments at which a part's answer can have changed, in order.
+    fn moments_of(&self, rows: &Rows, part: usize, stretch: Stretch, step: i64) -> Vec<i64> {
+        let window = self.rule.headers.window;
+        let mut moments = Vec::new();
+        for (leaf, passing) in rows.leaves.iter().zip(&self.study.passing) {
+            for row in leaf.of_part(part) {
+                let at = leaf.at[*row as usize];
+                let exit = passing
+                    .leaves_window
+                    .then_some(window)
+                    .flatten()
+                    .map(|window: Window| window.exit(window.bucket(at)));
+                let crossed = passing.shifts.iter().map(|shift| at + shift).chain(exit).chain([at]);
+                // The first multiple not before it.
+                let multiples = crossed.map(|time| (time + (-time).rem_euclid(step)).max(stretch.first));
+                moments.extend(multiples.filter(|time| *time <= stretch.last));
+            }
+        }
+        moments.sort_unstable();
+        moments.dedup();
+        moments
+    }
+
+    /// Returns the rows of a part that matter at a moment.
+    fn rows_at<'r>(&self, rows: &'r Rows, part: usize, leaf: usize, at: i64) -> &'r [u32] {
+        let from = self.from(leaf, at);
+        let leaf = &rows.leaves[leaf];
+        let of_part = leaf.of_part(part);
+        let start = of_part.partition_point(|row| leaf.at[*row as usize] < from);
+        let end = of_part.partition_point(|row| leaf.at[*row as usize] <= at);
+        &of_part[start..end.max(start)]
+    }
+
+    fn add(&self, rows: &Rows, part: usize, at: i64, chunk: &mut Chunk) {
+        let number = i64::try_from(chunk.moments.len()).expect("bounded by MOMENTS_TOGETHER");
+        chunk.moments.push((at, part));
+        for leaf in 0..self.leaves.len() {
+            let here = self.rows_at(rows, part, leaf, at);
+            let (indices, numbers) = &mut chunk.rows[leaf];
+            indices.extend_from_slice(here);
+            numbers.resize(indices.len(), number);
+            chunk.size += here.len();
+        }
+    }
+
+    /// Asks for the moments of a chunk, and empties it.
+    async fn ask(
+        &self,
+        engine: &Engine,
+        rows: &Rows,
+        chunk: &mut Chunk,
+        changes: &mut Vec<Change>,
+        was_true: &mut [bool],
+    ) -> Result<(), QueryError> {
+        let asked = std::mem::replace(chunk, Chunk::new(self.leaves.len()));
+        let mut found: Vec<Vec<(Arc<str>, Evaluation)>> = vec![Vec::new(); asked.moments.len()];
+        if asked.size > 0 {
+            for (place, (indices, numbers)) in asked.rows.into_iter().enumerate() {
+                match with_moments(rows.leaves[place].rows.as_ref(), indices, numbers) {
+                    Ok(Some(batch)) => self.leaves[place].put(batch),
+                    Ok(None) => self.leaves[place].clear(),
+                    Err(error) => return Err(QueryError::Internal(format!("rows could not be picked: {error}"))),
+                }
+            }
+            self.times.put(asked.moments.iter().map(|(at, _)| *at).collect());
+            let mut batches = engine.ask_plan_patiently(&self.plan).await?.into_stream();
+            while let Some(batch) = batches.next().await {
+                self.take(&batch?, &mut found).map_err(QueryError::invalid)?;
+            }
+            self.leaves.iter().for_each(super::leaf::Leaf::clear);
+        }
+        for ((at, part), found) in asked.moments.into_iter().zip(found) {
+            let is_true = !found.is_empty();
+            if is_true || was_true[part] {
+                changes.push(Change { at, part, found });
+            }
+            was_true[part] = is_true;
+        }
+        Ok(())
+    }
+
+    fn take(&self, batch: &RecordBatch, found: &mut [Vec<(Arc<str>, Evaluation)>]) -> Result<(), String> {
+        let moments = batch.column_by_name(MOMENT).ok_or("the answer tells no moment")?;
+        let moments = moments.as_primitive::<Int64Type>();
+        for (row, entity, evaluation) in read_answer(batch, &self.rule)? {
+            let moment = usize::try_from(moments.value(row)).ok().and_then(|moment| found.get_mut(moment));
+            moment.ok_or("the answer tells an unknown moment")?.push((entity, evaluation));
+        }
+        Ok(())
+    }
+}
+
+impl Chunk {
+    fn new(leaves: usize) -> Self {
+        Self { moments: Vec::new(), rows: vec![(Vec::new(), Vec::new()); leaves], size: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.size >= ROWS_TOGETHER || self.moments.len() >= MOMENTS_TOGETHER
+    }
+}
+
+/// Picks rows, each with the number of its moment.
+fn with_moments(
+    rows: Option<&RecordBatch>,
+    indices: Vec<u32>,
+    numbers: Vec<i64>,
+) -> Result<Option<RecordBatch>, arrow::error::ArrowError> {
+    let Some(rows) = rows.filter(|_| !indices.is_empty()) else { return Ok(None) };
+    let picked = take_record_batch(rows, &UInt32Array::from(indices))?;
+    let fields = picked
+        .schema()
+        .fields()
+        .iter()
+        .cloned()
+        .chain([Arc::new(Field::new(MOMENT, DataType::Int64, false))])
+        .collect::<Vec<_>>();
+    let mut columns = picked.columns().to_vec();
+    columns.push(Arc::new(Int64Array::from(numbers)));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map(Some)
+}
+
+/// Lets the hits live through what changed, in the order of time.
+fn tell(changes: Vec<Change>, stretch: Stretch, hits: &mut Lifecycle, book: &HitBook, out: &mut Vec<Transition>) {
+    let mut now = Answers::default();
+    let mut changes = changes.into_iter().peekable();
+    let mut at = stretch.first;
+    loop {
+        // Where nothing changed, every run in between found what the one before it had found.
+        hits.pass_time(at, at - stretch.pace, book, out);
+        let mut touched = BTreeSet::new();
+        while let Some(change) = changes.next_if(|change| change.at == at) {
+            now.put(change.part, change.found, &mut touched);
+        }
+        if at == stretch.first {
+            points(hits, &now.all(), at, book, out);
+        } else {
+            for entity in touched {
+                hits.point(&entity, now.of(&entity), at, book, out);
+            }
+        }
+        hits.close_ended(at, true, book, out);
+        match changes.peek() {
+            Some(change) => at = change.at,
+            None => break,
+        }
+    }
+    hits.pass_time(stretch.last, stretch.last, book, out);
+    hits.prolong_true(stretch.last, book);
+}
+
+/// What all parts answer at one time.
+#[derive(Default)]
+struct Answers {
+    by_part: HashMap<usize, Vec<Arc<str>>>,
+    by_entity: HashMap<Arc<str>, Vec<(usize, Evaluation)>>,
+}
+
+impl Answers {
+    fn put(&mut self, part: usize, found: Vec<(Arc<str>, Evaluation)>, touched: &mut BTreeSet<Arc<str>>) {
+        for entity in self.by_part.remove(&part).unwrap_or_default() {
+            if let Some(of_entity) = self.by_entity.get_mut(&entity) {
+                of_entity.retain(|(other, _)| *other != part);
+                if of_entity.is_empty() {
+                    self.by_entity.remove(&entity);
+                }
+            }
+            touched.insert(entity);
+        }
+        for (entity, evaluation) in found {
+            self.by_part.entry(part).or_default().push(Arc::clone(&entity));
+            self.by_entity.entry(Arc::clone(&entity)).or_default().push((part, evaluation));
+            touched.insert(entity);
+        }
+    }
+
+    /// Returns what the rule says of an entity: its strictest row, of whatever part.
+    fn of(&self, entity: &str) -> Option<Evaluation> {
+        self.by_entity.get(entity)?.iter().map(|(_, evaluation)| evaluation.clone()).reduce(stricter)
+    }
+
+    fn all(&self) -> Found {
+        self.by_entity.keys().filter_map(|entity| Some((Arc::clone(entity), self.of(entity)?))).collect()
+    }
+}
