@@ -38,7 +38,8 @@ const MINUTE_US: i64 = 60_000_000;
 /// points of its open hits add up: 100 * (1 - (1 - p/100) * …), throttle from 50, block from 80. Addresses and networks
 /// throttle at most, and only those who are there at the time. A hit counts with its last verdict and points from its
 /// first moment on, and whatever the action. A restrained entity is right if at least half of the people it names cheat.
-/// Leakage is the share of the credits that cheats gain which they have by the time of their first restraint.
+/// Leakage is the share of the free credits that cheats spend which they have spent by the time of their first restraint:
+/// what was given and lies there can be taken back. What they spend of others, or of nothing, is counted apart.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir rules score --seed 1\n  weir rules score --seed 2 --rules ./my-rules --json")]
 pub(crate) struct ScoreArgs {

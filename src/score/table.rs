@@ -9,13 +9,13 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "seed {}, {} events over {} days\n", scores.seed, scores.events, scores.days)?;
     writeln!(
         out,
-        "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8}",
-        "family", "entities", "caught", "recall naive", "recall evasive", "credits", "leakage"
+        "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>7}",
+        "family", "entities", "caught", "recall naive", "recall evasive", "free", "leakage", "other", "lost"
     )?;
     for family in &scores.families {
         writeln!(
             out,
-            "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8}",
+            "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>7}",
             family.family,
             family.all.of,
             family.all.some,
@@ -23,6 +23,8 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
             percent(family.evasive),
             family.leaked.of,
             percent(family.leaked),
+            family.lost.of,
+            percent(family.lost),
         )?;
     }
     writeln!(out, "\n{:<22} {:>8} {:>9} {:>9}", "rule", "entities", "of cheats", "precision")?;
@@ -44,7 +46,7 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\nprecision {} of {} restrained entities; leakage {} of {} credits that cheats gain",
+        "\nprecision {} of {} restrained entities; leakage {} of the {} free credits that cheats spend",
         percent(scores.restrained),
         scores.restrained.of,
         percent(scores.credits),

@@ -35,8 +35,10 @@ pub(super) struct FamilyScore {
     pub(super) all: Share,
     pub(super) naive: Share,
     pub(super) evasive: Share,
-    /// Credits gained, and of them before the first restraint.
+    /// Free credits spent, and of them before the first restraint.
     pub(super) leaked: Share,
+    /// Credits of others, or that were not there, and of them before the first restraint.
+    pub(super) lost: Share,
 }
 
 /// What one rule found.
@@ -161,9 +163,11 @@ fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> (Vec<Family
             "naive" => score.naive.count(caught),
             _ => score.evasive.count(caught),
         }
-        for (at, gained) in &story.gains {
+        for (at, gained, is_free) in &story.gains {
             let leaked = if fate.since.is_none_or(|since| *at <= since) { *gained } else { 0 };
-            for share in [&mut score.leaked, &mut credits] {
+            let shares =
+                if *is_free { [Some(&mut score.leaked), Some(&mut credits)] } else { [Some(&mut score.lost), None] };
+            for share in shares.into_iter().flatten() {
                 share.of += gained;
                 share.some += leaked;
             }
@@ -234,8 +238,8 @@ mod tests {
             )
         };
         let labels = [
-            label("ws_1", "confirmed_abuse", "bind_farm", "naive", "[[0,50]]"),
-            label("ws_2", "confirmed_abuse", "bind_farm", "evasive", "[[1,30]]"),
+            label("ws_1", "confirmed_abuse", "bind_farm", "naive", "[[0,50,true]]"),
+            label("ws_2", "confirmed_abuse", "bind_farm", "evasive", "[[1,30,true],[1,7,false]]"),
             label("ws_4", "benign", "office", "organic", "[]"),
         ];
         let truth = Truth::read(&labels.join("\n")).expect("labels");
@@ -250,7 +254,8 @@ mod tests {
         let scores = scores();
         let family = scores.families.iter().find(|family| family.family == "bind_farm").expect("a family");
         assert_eq!((family.all, family.naive, family.evasive), (share(2, 2), share(1, 1), share(1, 1)));
-        assert_eq!(family.leaked, share(50, 80), "the first grant came before the hit, the second after");
+        assert_eq!(family.leaked, share(50, 80), "the first was spent before the hit, the second after");
+        assert_eq!(family.lost, share(0, 7), "what nobody gave is counted apart");
         assert_eq!(scores.restrained, share(1, 2));
         assert_eq!(scores.rules[0].entities, share(1, 2));
         assert_eq!((scores.good.restrained, scores.good.blocked), (share(1, 2), share(1, 2)));

@@ -17,7 +17,7 @@ struct Line {
     family: String,
     variant: String,
     #[serde(default)]
-    gains: Vec<(i64, i64)>,
+    gains: Vec<(i64, i64, bool)>,
 }
 
 /// What is true of one person.
@@ -27,8 +27,8 @@ pub(super) struct Story {
     /// naive, evasive, ring; organic for an honest crowd.
     pub(super) variant: String,
     pub(super) cheats: bool,
-    /// When how many credits were gained: microseconds, credits.
-    pub(super) gains: Vec<(i64, i64)>,
+    /// When how many credits were gained: microseconds, credits, and whether they were free ones.
+    pub(super) gains: Vec<(i64, i64, bool)>,
 }
 
 /// What is true of everybody who is no ordinary person.
@@ -41,7 +41,8 @@ impl Truth {
         for line in labels.lines() {
             let line: Line = serde_json::from_str(line).context("a label cannot be read")?;
             let Some(kind) = EntityKind::parse(&line.entity_kind) else { continue };
-            let gains = line.gains.iter().map(|(at_ms, credits)| (at_ms * 1_000, *credits)).collect();
+            let gains =
+                line.gains.iter().map(|(at_ms, credits, is_free)| (at_ms * 1_000, *credits, *is_free)).collect();
             let cheats = line.label == "confirmed_abuse";
             let story = Story { family: line.family, variant: line.variant, cheats, gains };
             truth.insert((kind, line.entity), story);

@@ -45,8 +45,19 @@ pub(crate) struct Deed<'a> {
     pub(crate) scheme: Id,
     /// Credits that its user gained without being entitled to them; of something shared, the whole scheme.
     pub(crate) credits: i64,
-    /// On the line that stands for a false identity: when it gained how many.
-    pub(crate) gains: &'a [(i64, i64)],
+    /// On the line that stands for a false identity: what it gained when.
+    pub(crate) gains: &'a [Gain],
+}
+
+/// Credits gained, which is when they are spent: what was given and lies there can be taken back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gain {
+    /// When, milliseconds.
+    pub(crate) at_ms: i64,
+    /// How many.
+    pub(crate) credits: i64,
+    /// They were given to a newcomer who is none; otherwise somebody else's, or not there at all.
+    pub(crate) is_free: bool,
 }
 
 /// Writes one line of ground truth.
@@ -70,7 +81,8 @@ pub(crate) fn write(
         object.id("scheme", "sch_", deed.scheme).int("credits_gained", deed.credits);
     }
     if let Some(deed) = deed.filter(|deed| !deed.gains.is_empty()) {
-        let gains: Vec<String> = deed.gains.iter().map(|(at_ms, credits)| format!("[{at_ms},{credits}]")).collect();
+        let gains = deed.gains.iter().map(|gain| format!("[{},{},{}]", gain.at_ms, gain.credits, gain.is_free));
+        let gains: Vec<String> = gains.collect();
         object.raw("gains", &format!("[{}]", gains.join(",")));
     }
     object.close();

@@ -5,6 +5,7 @@ use crate::simulate::catalogue::{names, product};
 use crate::simulate::facts::{self, Billing, Entry};
 use crate::simulate::generate::{self, Generation};
 use crate::simulate::ids::Id;
+use crate::simulate::labels::Gain;
 use crate::simulate::who::{Context, Presence, Who};
 use crate::simulate::world::World;
 
@@ -27,8 +28,10 @@ pub(super) struct Puppet {
     pub(super) remembered: i64,
     /// The payments that went through.
     pub(super) purchases: Vec<Billing>,
-    /// What it got that it was not entitled to: when and how many credits.
-    pub(super) gains: Vec<(i64, i64)>,
+    /// What it got that it was not entitled to.
+    pub(super) gains: Vec<Gain>,
+    /// Of its balance, what was given to a newcomer who is none.
+    free: i64,
     /// Holds the wallet of its own identifier; a bot that only tries passwords has none.
     pub(super) has_wallet: bool,
     /// Whether it is somebody honest, whose things a thief comes to use.
@@ -49,6 +52,7 @@ impl Puppet {
             remembered: 0,
             purchases: Vec::new(),
             gains: Vec::new(),
+            free: 0,
             has_wallet: true,
             is_victim: false,
             opening: None,
@@ -119,14 +123,14 @@ impl Puppet {
         account::enter(world, presence, account, ("password", &email), referrer, at_ms);
         account::credit_signup(world, presence, self.guest, &mut self.balance, at_ms);
         self.account = Some(account);
-        self.gain(product::SIGNUP_GRANT, at_ms);
+        self.free += product::SIGNUP_GRANT;
     }
 
     /// Takes the bonus for having brought somebody.
     pub(super) fn take_bonus(&mut self, world: &mut World, referee: Id, at_ms: i64) {
         let Some(account) = self.account else { return };
         self.balance += product::REFERRAL_BONUS;
-        self.gain(product::REFERRAL_BONUS, at_ms);
+        self.free += product::REFERRAL_BONUS;
         let context = self.context();
         let credits = (product::REFERRAL_BONUS, self.balance);
         facts::bonus(&mut world.journal, at_ms, &context, account, referee, credits);
@@ -140,13 +144,14 @@ impl Puppet {
         reference: (&'static str, Id),
         at_ms: i64,
     ) {
-        self.gain(entry.2, at_ms);
+        self.free += entry.2;
         self.move_credits(world, entry, reference, at_ms);
     }
 
     /// Lets its account take over a guest that has come with its credits, on the guest's device.
     pub(super) fn absorb(&mut self, world: &mut World, guest: &mut Self, at_ms: i64) {
         let credits = std::mem::take(&mut guest.balance);
+        self.free += std::mem::take(&mut guest.free);
         guest.account = self.account;
         let Some(mut presence) = guest.presence.clone() else { return };
         presence.who.account = self.account;
@@ -171,8 +176,15 @@ impl Puppet {
     /// Spends on a generation; the studio then believes that `balance_after` is left.
     pub(super) fn spend(&mut self, world: &mut World, generation: &Generation, balance_after: i64, at_ms: i64) {
         self.balance = balance_after;
+        let cost = generation.cost();
         if self.is_victim && self.mask.is_thiefs {
-            self.gain(generation.cost(), at_ms);
+            self.gain(cost, at_ms);
+        }
+        // What was given goes first.
+        let free = cost.min(self.free);
+        if free > 0 {
+            self.free -= free;
+            self.gains.push(Gain { at_ms, credits: free, is_free: true });
         }
         generate::spend(world, &self.context(), generation, balance_after, at_ms);
     }
@@ -232,9 +244,11 @@ impl Puppet {
         }
     }
 
-    /// Notes credits that it was not entitled to.
+    /// Notes credits that it was not entitled to, and that nobody gave.
     pub(super) fn gain(&mut self, credits: i64, at_ms: i64) {
-        self.gains.push((at_ms, credits));
+        if credits > 0 {
+            self.gains.push(Gain { at_ms, credits, is_free: false });
+        }
     }
 
     fn move_credits(

@@ -77,10 +77,10 @@ impl Scheme {
 
     /// Tells the truth, once no more comes.
     pub(super) fn reveal(&self, journal: &mut Journal) {
-        let all: i64 = self.puppets.iter().flat_map(|puppet| &puppet.gains).map(|(_, credits)| credits).sum();
+        let all: i64 = self.puppets.iter().flat_map(|puppet| &puppet.gains).map(|gain| gain.credits).sum();
         for mark in &self.marks {
             let gains = mark.who.map(|who| &*self.puppets[who].gains).unwrap_or_default();
-            let credits = if mark.who.is_some() { gains.iter().map(|(_, credits)| credits).sum() } else { all };
+            let credits = if mark.who.is_some() { gains.iter().map(|gain| gain.credits).sum() } else { all };
             let is_person = mark.kind == "workspace" || mark.kind == "device" && mark.who.is_some();
             let deed = Deed { scheme: self.id, credits, gains: if is_person { gains } else { &[] } };
             journal.label(mark.at_ms, self.story, (mark.kind, &mark.entity), Some(&deed));

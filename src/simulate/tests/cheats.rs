@@ -67,7 +67,9 @@ fn every_way_pays_and_its_labels_say_how_much_and_when() {
         assert!(!is_person || label["credits_gained"].as_i64() == Some(credits), "{label}");
         *gained.entry((text(label, "family"), text(label, "variant"))).or_default() += credits;
     }
-    let idle: Vec<_> = gained.iter().filter(|(_, credits)| **credits <= 0).collect();
+    // Who tries cards is paid in cards that work.
+    let idle = gained.iter().filter(|((family, _), credits)| **credits <= 0 && *family != "card_testing");
+    let idle: Vec<_> = idle.collect();
     assert!(idle.is_empty(), "nobody does it for nothing: {idle:?}");
     assert!(gained.len() >= 2 * families().count(), "{gained:?}");
 }

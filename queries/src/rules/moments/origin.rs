@@ -9,6 +9,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, JoinType};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Cast, Expr, Join, LogicalPlan};
 
+use super::super::component::COMPONENT;
 use super::leaf::{MOMENT, place_of};
 use super::times::{has_marker, is_fine};
 
@@ -201,12 +202,12 @@ impl Scope {
         )
     }
 
-    /// The earliest or the latest of times of receipt is one of them.
+    /// The least or the first of some values is one of them.
     fn trace_aggregate(&self, expr: &Expr) -> Origin {
         match expr {
             Expr::Alias(alias) => self.trace_aggregate(&alias.expr),
             Expr::AggregateFunction(AggregateFunction { func, params }) if picks_one(func.name()) => {
-                self.picked(params.args.first())
+                self.picked(params.args.first(), params.filter.is_none())
             }
             _ => Origin::default(),
         }
@@ -215,14 +216,19 @@ impl Scope {
     fn trace_window(&self, expr: &Expr) -> Origin {
         match expr {
             Expr::Alias(alias) => self.trace_window(&alias.expr),
-            Expr::WindowFunction(call) if picks_one(call.fun.name()) => self.picked(call.params.args.first()),
+            Expr::WindowFunction(call) if call.fun.name() == COMPONENT => {
+                // A component is named after one of its nodes, and has a row of that node.
+                self.picked(call.params.args.first(), true)
+            }
+            // There may be no row before the first, or none in the frame.
+            Expr::WindowFunction(call) if picks_one(call.fun.name()) => self.picked(call.params.args.first(), false),
             _ => Origin::default(),
         }
     }
 
-    fn picked(&self, argument: Option<&Expr>) -> Origin {
-        let receipt = argument.map(|argument| self.trace(argument).receipt).unwrap_or_default();
-        Origin { receipt, ..Origin::default() }
+    fn picked(&self, argument: Option<&Expr>, is_total: bool) -> Origin {
+        let origin = argument.map(|argument| self.trace(argument)).unwrap_or_default();
+        Origin { is_total: is_total && origin.is_total, is_direct: false, ..origin }
     }
 }
 
