@@ -218,7 +218,7 @@ impl Rulebook {
     }
 
     fn problems(&self, in_force: &InForce) -> Vec<SourceProblem> {
-        in_force.problems.iter().cloned().chain(self.scheduled.problems()).collect()
+        in_force.problems.iter().cloned().chain(self.live.problems()).chain(self.scheduled.problems()).collect()
     }
 
     /// Compiles a text that is not in force, under a rule's name.

@@ -46,12 +46,19 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "\nprecision {} of {} restrained entities; leakage {} of the {} free credits that cheats spend",
+        "\nrecall naive {}, evasive {} of the false identities",
+        percent(scores.naive),
+        percent(scores.evasive)
+    )?;
+    writeln!(
+        out,
+        "precision {} of {} restrained entities, {} of {} blocked ones",
         percent(scores.restrained),
         scores.restrained.of,
-        percent(scores.credits),
-        scores.credits.of,
-    )
+        percent(scores.blocked),
+        scores.blocked.of,
+    )?;
+    writeln!(out, "leakage {} of the {} free credits that cheats spend", percent(scores.credits), scores.credits.of)
 }
 
 fn percent(share: Share) -> String {

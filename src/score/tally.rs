@@ -23,7 +23,14 @@ pub(super) struct Scores {
     pub(super) twins: Vec<GroupScore>,
     /// All honest people, the twins included.
     pub(super) good: GroupScore,
+    /// Entities that are restrained at some time, and of them those of cheats.
     pub(super) restrained: Share,
+    /// Entities that are blocked at some time, and of them those of cheats.
+    pub(super) blocked: Share,
+    /// False identities of all families, and those of them that are restrained.
+    pub(super) naive: Share,
+    pub(super) evasive: Share,
+    /// Free credits that cheats spend, and of them before the first restraint.
     pub(super) credits: Share,
 }
 
@@ -78,6 +85,10 @@ impl Share {
         self.some += i64::from(is_one);
     }
 
+    fn and(self, other: Self) -> Self {
+        Self { some: self.some + other.some, of: self.of + other.of }
+    }
+
     /// Returns it as a number from 0 to 1; none of nothing.
     pub(super) fn value(self) -> Option<f64> {
         (self.of > 0).then(|| self.some as f64 / self.of as f64)
@@ -96,10 +107,17 @@ impl Scores {
         let fates = fates(people, restraints);
         let (families, credits) = count_families(people, truth, &fates);
         let (good, twins) = count_good(people, truth, &fates);
-        let mut restrained = Share::default();
+        let (mut restrained, mut blocked) = (Share::default(), Share::default());
         for (entity, spells) in &restraints.0 {
-            restrained.count(is_cheats(people, truth, entity, spells.iter().map(|spell| (spell.from, spell.until))));
+            let when = |spell: &Spell| (spell.from, spell.until);
+            restrained.count(is_cheats(people, truth, entity, spells.iter().map(when)));
+            let blocks = spells.iter().filter(|spell| spell.restraint == Restraint::Block);
+            if blocks.clone().next().is_some() {
+                blocked.count(is_cheats(people, truth, entity, blocks.map(when)));
+            }
         }
+        let all = |of: fn(&FamilyScore) -> Share| families.iter().map(of).fold(Share::default(), Share::and);
+        let (naive, evasive) = (all(|family| family.naive), all(|family| family.evasive));
         let rules = hits.iter().map(|rule| count_rule(people, truth, rule)).collect();
         Self {
             seed: args.seed,
@@ -110,6 +128,9 @@ impl Scores {
             twins,
             good,
             restrained,
+            blocked,
+            naive,
+            evasive,
             credits,
         }
     }
@@ -256,7 +277,8 @@ mod tests {
         assert_eq!((family.all, family.naive, family.evasive), (share(2, 2), share(1, 1), share(1, 1)));
         assert_eq!(family.leaked, share(50, 80), "the first was spent before the hit, the second after");
         assert_eq!(family.lost, share(0, 7), "what nobody gave is counted apart");
-        assert_eq!(scores.restrained, share(1, 2));
+        assert_eq!((scores.restrained, scores.blocked), (share(1, 2), share(0, 1)));
+        assert_eq!((scores.naive, scores.evasive), (share(1, 1), share(1, 1)));
         assert_eq!(scores.rules[0].entities, share(1, 2));
         assert_eq!((scores.good.restrained, scores.good.blocked), (share(1, 2), share(1, 2)));
         assert_eq!(scores.twins[0].group, "office");

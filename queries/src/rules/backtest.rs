@@ -274,11 +274,14 @@ impl Replay {
         let mut transitions = Vec::new();
         for track in self.tracks.iter_mut().filter(|track| track.shape.table() == table) {
             let failed = |error: &str| QueryError::invalid(format!("rule {}: {error}", self.rule.name));
-            let rows = track.shape.rows(batch, None).map_err(|error| failed(&error.strip_backtrace()))?;
+            let (rows, failure) = track.shape.rows(batch, None).map_err(|error| failed(&error.strip_backtrace()))?;
+            if let Some(error) = failure {
+                return Err(failed(&self.rule.problem(error.strip_backtrace()).to_string()));
+            }
             track.observe(&rows, &mut Outcome { book: &self.book, transitions: &mut transitions });
             // Live, a rule that fails says nothing and the others go on; here the failure is the result.
             if let Some(problem) = &track.problem {
-                return Err(failed(problem));
+                return Err(failed(&problem.to_string()));
             }
         }
         self.found.take(transitions);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 
+use crate::catalogue::SourceProblem;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::queue::Queue;
@@ -203,9 +204,16 @@ impl LiveRules {
             rule: Arc::clone(&live.rule.name),
             warm: live.is_warm,
             entities: live.tracks.iter().map(|track| track.state.len()).sum(),
-            problem: live.tracks.iter().find_map(|track| track.problem.clone()),
+            problem: live.tracks.iter().find_map(|track| track.problem.clone()).map(|problem| problem.to_string()),
         };
         inner.rules.iter().map(status).collect()
+    }
+
+    /// Returns what went wrong with rules when they were last evaluated.
+    #[must_use]
+    pub fn problems(&self) -> Vec<SourceProblem> {
+        let inner = self.lock();
+        inner.rules.iter().flat_map(|live| &live.tracks).filter_map(|track| track.problem.clone()).collect()
     }
 
     pub(super) fn book(&self) -> &HitBook {
@@ -242,7 +250,10 @@ impl LiveRule {
     pub(super) fn observe(&mut self, table: &str, batch: &RecordBatch, received_at: i64, to: &mut Outcome<'_>) {
         for track in self.tracks.iter_mut().filter(|track| track.shape.table() == table) {
             match track.shape.rows(batch, Some(received_at)) {
-                Ok(rows) => track.observe(&rows, to),
+                Ok((rows, failure)) => {
+                    track.observe(&rows, to);
+                    failure.iter().for_each(|error| track.report(error));
+                }
                 Err(error) => track.report(&error),
             }
             track.advance(received_at, true, to);

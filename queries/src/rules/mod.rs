@@ -3,8 +3,8 @@
 //! The way of a rule: its file (`load.rs`) -> headers (`headers.rs`) and text (`text.rs`) -> a plan over the tables as
 //! rules may see them (`session.rs`) -> recognised as a live shape or not (`recognise.rs`, `compile.rs`) -> a `Rule`.
 //!
-//! The way of a batch: `live.rs` hands it to each rule that reads its table (`track.rs`), whose expressions (`shape.rs`)
-//! turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `picked.rs`, `window.rs`) and touched entities
+//! The way of a batch: `live.rs` hands it to each rule that reads its table (`track.rs`), whose expressions (`shape.rs`,
+//! `contribution.rs`) turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `picked.rs`, `window.rs`) and touched entities
 //! into evaluations (`answer.rs`); the hits' lifecycle (`crate::hits`) turns those into transitions. A scheduled rule's
 //! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state, and `backtest.rs` sends
 //! the past through the same state; both read it by `history.rs`.
@@ -13,6 +13,7 @@ mod answer;
 mod backtest;
 mod compile;
 mod component;
+mod contribution;
 mod duration;
 mod functions;
 mod headers;
@@ -33,6 +34,7 @@ mod shape;
 mod state;
 mod text;
 mod track;
+mod values;
 mod window;
 
 #[cfg(test)]

@@ -2,19 +2,12 @@
 //! picked row is kept, so that what leaves the window can be taken back exactly. Pure memory, a part of `state.rs`.
 
 use std::mem::size_of;
-use std::sync::Arc;
 
 use super::recognise::End;
+use super::values::Value;
 
 /// A place in the order of the log: received_at in microseconds, seq.
 pub(super) type At = (i64, i64);
-
-/// A value of one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Value {
-    Number(i64),
-    Text(Arc<str>),
-}
 
 /// The picked rows of an entity, one an aggregate and bucket.
 #[derive(Default)]

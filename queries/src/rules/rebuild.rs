@@ -15,10 +15,11 @@ use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 use crate::hits::{Evaluation, Transition};
 
+use super::contribution::Rows;
 use super::history::History;
 use super::live::{LiveRules, new_state};
 use super::rule::Rule;
-use super::shape::{LiveShape, Rows};
+use super::shape::LiveShape;
 use super::state::State;
 use super::track::{JUDGED_TOGETHER, Outcome, Track};
 use super::window::Window;
@@ -141,7 +142,9 @@ impl Draft {
         for places in self.state.places().chunks(JUDGED_TOGETHER) {
             let keys: Vec<&str> = places.iter().map(|place| self.state.key(*place)).collect();
             let judged = self.shape.judge(keys, self.state.aggregates(places), &self.rule.headers);
-            for (place, found) in places.iter().zip(judged.map_err(|error| failed(&self.rule, &error))?) {
+            // What fails here says nothing, as it would have said live; the others go on.
+            let (judged, _) = judged.map_err(|error| failed(&self.rule, &error))?;
+            for (place, found) in places.iter().zip(judged) {
                 let Some(found) = found else { continue };
                 self.state.set_true(*place, true);
                 let key = self.state.key(*place);
@@ -168,7 +171,8 @@ impl Draft {
     }
 
     fn rows(&self, batch: &RecordBatch) -> Result<Rows, QueryError> {
-        self.shape.rows(batch, None).map_err(|error| failed(&self.rule, &error))
+        let rows = self.shape.rows(batch, None).map_err(|error| failed(&self.rule, &error));
+        rows.map(|(rows, _)| rows)
     }
 }
 

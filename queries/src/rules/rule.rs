@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::catalogue::SourceProblem;
 use crate::hits::{EntityKind, Mode, Terms};
 
 use super::headers::RuleHeaders;
@@ -85,6 +86,14 @@ impl Rule {
         let headers = self.text.lines().filter(|line| line.trim_start().starts_with("--!"));
         let sql = self.sql.with_threshold(threshold)?;
         Some(headers.chain([sql.as_str()]).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Tells what went wrong when it was evaluated, with the line where that can be told.
+    pub(crate) fn problem(&self, message: String) -> SourceProblem {
+        let divides = message.to_lowercase().contains("divide by zero");
+        let line = self.sql.divisions().first().copied().filter(|_| divides).unwrap_or(0);
+        let remedy = divides.then(|| "write `/ nullif(…, 0)`".to_owned());
+        SourceProblem::new(&self.file, line, message, remedy)
     }
 
     /// Tells whether it runs live.

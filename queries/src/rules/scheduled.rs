@@ -202,13 +202,11 @@ impl ScheduledRule {
 
     fn fail(&mut self, error: &QueryError) {
         metrics::counter!("weir_rule_errors_total", "rule" => self.rule.name.to_string()).increment(1);
-        let (line, remedy) = match error {
-            QueryError::Invalid { line, hint, .. } => (line.unwrap_or(0), hint.clone()),
-            _ => (0, None),
-        };
-        // The engine is asked a text of one line; the line of the file is known only where the text kept its places.
-        let line = if line > 1 { line } else { 0 };
-        let problem = SourceProblem::new(&self.rule.file, line, error.to_string(), remedy);
+        // The engine is asked a text of one line, so its own places say nothing about the file.
+        let mut problem = self.rule.problem(error.to_string());
+        if let (None, QueryError::Invalid { hint, .. }) = (&problem.remedy, error) {
+            problem.remedy.clone_from(hint);
+        }
         if self.problem.as_ref() != Some(&problem) {
             tracing::warn!(rule.name = %self.rule.name, rule.error = %error, "a scheduled rule could not be run");
             self.problem = Some(problem);

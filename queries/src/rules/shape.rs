@@ -4,7 +4,7 @@
 //! Batches come sparse (a column that is absent is all null) and with text as `Utf8`. Each is brought to the columns and
 //! types that the plan knows, and only the columns that this rule reads are touched.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -27,10 +27,10 @@ use datafusion::sql::unparser::expr_to_sql;
 use crate::hits::Evaluation;
 
 use super::answer::AnswerColumns;
+use super::contribution::{Contribution, Rows};
 use super::headers::RuleHeaders;
-use super::picked::Value;
-use super::recognise::{Function, LiveAggregate, Parts, Picked};
-use super::state::Values;
+use super::recognise::{Function, LiveAggregate, Parts};
+use super::values::Values;
 
 pub(super) type Run = Arc<dyn PhysicalExpr>;
 
@@ -42,7 +42,7 @@ pub(crate) struct LiveShape {
     /// The condition as SQL, where it can be written so: for those who read the table's past.
     condition_sql: Option<String>,
     key: Run,
-    aggregates: Vec<Aggregate>,
+    aggregates: Vec<Contribution>,
     aggregated: SchemaRef,
     having: Option<Run>,
     observed: Run,
@@ -52,62 +52,6 @@ pub(crate) struct LiveShape {
     is_monotone: bool,
     /// Hashes the values of distinct counts; random, so that nobody can make them collide.
     hasher: RandomState,
-}
-
-struct Aggregate {
-    function: Function,
-    argument: Option<Run>,
-    key: Option<Run>,
-    filter: Option<Run>,
-    ignores_nulls: bool,
-}
-
-/// The rows of a batch that count, as what they add to each aggregate.
-pub(crate) struct Rows {
-    /// The entities; rows without one are gone.
-    pub(crate) keys: StringViewArray,
-    /// When each was received, if the batch says so.
-    pub(crate) received_at: Option<Int64Array>,
-    /// One an aggregate.
-    pub(crate) inputs: Vec<Input>,
-    /// Rows that fulfilled the conditions but named no entity.
-    pub(crate) without_entity: usize,
-}
-
-/// What rows add to one aggregate: null adds nothing.
-pub(crate) struct Input {
-    pub(crate) values: Int64Array,
-    /// The hashed values of a distinct count, the hashed keys of `sum_once`.
-    pub(crate) hashes: Option<Vec<u64>>,
-    /// The rows that one may be picked of.
-    pub(crate) picks: Option<PickInput>,
-}
-
-/// Rows of which the first or the last gives its value.
-pub(crate) struct PickInput {
-    counts: Vec<bool>,
-    seq: Option<Int64Array>,
-    values: PickValues,
-}
-
-enum PickValues {
-    Numbers(Int64Array),
-    Texts(StringViewArray),
-}
-
-impl PickInput {
-    /// Returns a row's place among those of its time, and its value; none if it does not count.
-    pub(crate) fn at(&self, row: usize) -> Option<(i64, Option<Value>)> {
-        if !self.counts[row] {
-            return None;
-        }
-        let seq = self.seq.as_ref().map_or(0, |seq| if seq.is_valid(row) { seq.value(row) } else { 0 });
-        let value = match &self.values {
-            PickValues::Numbers(numbers) => numbers.is_valid(row).then(|| Value::Number(numbers.value(row))),
-            PickValues::Texts(texts) => texts.is_valid(row).then(|| Value::Text(Arc::from(texts.value(row)))),
-        };
-        Some((seq, value))
-    }
 }
 
 impl LiveShape {
@@ -122,7 +66,7 @@ impl LiveShape {
             output(name).unwrap_or_else(|| Err(DataFusionError::Plan(format!("it does not select `{name}`"))))
         };
         let aggregates = parts.aggregates.iter().map(|aggregate| {
-            Ok(Aggregate {
+            Ok(Contribution {
                 function: aggregate.function,
                 argument: aggregate.argument.as_ref().map(below).transpose()?,
                 key: aggregate.key.as_ref().map(below).transpose()?,
@@ -174,7 +118,37 @@ impl LiveShape {
     }
 
     /// Reads a batch of events. Rows of one `received_at` may lack that column; it is then `received_at`.
-    pub(crate) fn rows(&self, batch: &RecordBatch, received_at: Option<i64>) -> Result<Rows, DataFusionError> {
+    ///
+    /// Rows on which an expression fails are left out, so that nobody can silence a rule by one event; the first failure
+    /// is told beside the rest.
+    pub(crate) fn rows(
+        &self,
+        batch: &RecordBatch,
+        received_at: Option<i64>,
+    ) -> Result<(Rows, Option<DataFusionError>), DataFusionError> {
+        let failure = match self.all_rows(batch, received_at) {
+            Ok(rows) => return Ok((rows, None)),
+            Err(error) => error,
+        };
+        let mut sound = vec![false; batch.num_rows()];
+        self.find_sound(batch, received_at, 0, &mut sound);
+        let rest = filter_record_batch(batch, &BooleanArray::from(sound))?;
+        Ok((self.all_rows(&rest, received_at)?, Some(failure)))
+    }
+
+    /// Marks the rows on which nothing fails, by halves.
+    fn find_sound(&self, batch: &RecordBatch, received_at: Option<i64>, first: usize, sound: &mut [bool]) {
+        let count = batch.num_rows();
+        if self.all_rows(batch, received_at).is_ok() {
+            sound[first..first + count].fill(true);
+        } else if count > 1 {
+            let half = count / 2;
+            self.find_sound(&batch.slice(0, half), received_at, first, sound);
+            self.find_sound(&batch.slice(half, count - half), received_at, first + half, sound);
+        }
+    }
+
+    fn all_rows(&self, batch: &RecordBatch, received_at: Option<i64>) -> Result<Rows, DataFusionError> {
         let time = batch.column_by_name("received_at").map(|column| cast(column, &DataType::Int64)).transpose()?;
         let time = time.or_else(|| received_at.map(|us| Arc::new(Int64Array::from_value(us, batch.num_rows())) as _));
         let mut batch = self.project(batch, time.as_ref())?;
@@ -193,20 +167,21 @@ impl LiveShape {
         let times = batch.column(batch.num_columns() - 1);
         let received_at =
             (!times.is_empty() && times.null_count() == 0).then(|| times.as_primitive::<Int64Type>().clone());
-        let inputs = self.aggregates.iter().map(|aggregate| self.input(aggregate, &batch));
+        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(&batch, &self.hasher));
         let inputs = inputs.collect::<Result<_, _>>()?;
         Ok(Rows { keys: keys.as_string_view().clone(), received_at, inputs, without_entity })
     }
 
     /// Judges entities by their aggregates: `columns` holds one a function, in order, each as long as `keys`.
-    /// Returns an evaluation for each of which the rule is true.
+    /// Returns an evaluation for each of which the rule is true. Of entities on which an expression fails it says nothing;
+    /// the first failure is told beside the rest.
     pub(crate) fn judge(
         &self,
         keys: Vec<&str>,
         columns: Vec<Values>,
         headers: &RuleHeaders,
-    ) -> Result<Vec<Option<Evaluation>>, DataFusionError> {
-        let count = keys.len();
+    ) -> Result<(Vec<Option<Evaluation>>, Option<DataFusionError>), DataFusionError> {
+        let mut found = vec![None; keys.len()];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(StringViewArray::from(keys))];
         let functions = self.aggregates.iter().map(|aggregate| aggregate.function);
         arrays.extend(functions.zip(columns).map(|(function, values)| to_array(function, values)));
@@ -215,15 +190,46 @@ impl LiveShape {
         // Nothing here is nullable or not by type: an aggregate over no rows is null.
         let fields = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<Field>>();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect::<Result<_, _>>()?)?;
+        let mut failure = None;
+        self.judge_by_halves(&batch, headers, &mut found, &mut failure);
+        Ok((found, failure))
+    }
+
+    fn judge_by_halves(
+        &self,
+        batch: &RecordBatch,
+        headers: &RuleHeaders,
+        found: &mut [Option<Evaluation>],
+        failure: &mut Option<DataFusionError>,
+    ) {
+        let count = batch.num_rows();
+        match self.judge_all(batch, headers, found) {
+            Ok(()) => {}
+            Err(error) if count <= 1 => *failure = Some(failure.take().unwrap_or(error)),
+            Err(_) => {
+                let half = count / 2;
+                let (first, second) = found.split_at_mut(half);
+                self.judge_by_halves(&batch.slice(0, half), headers, first, failure);
+                self.judge_by_halves(&batch.slice(half, count - half), headers, second, failure);
+            }
+        }
+    }
+
+    fn judge_all(
+        &self,
+        batch: &RecordBatch,
+        headers: &RuleHeaders,
+        found: &mut [Option<Evaluation>],
+    ) -> Result<(), DataFusionError> {
+        let count = batch.num_rows();
         let is_true = match &self.having {
-            Some(having) => truths(&evaluate(having, &batch)?),
+            Some(having) => truths(&evaluate(having, batch)?),
             None => BooleanArray::from(vec![true; count]),
         };
-        let mut found = vec![None; count];
         if is_true.true_count() == 0 {
-            return Ok(found);
+            return Ok(());
         }
-        let batch = filter_record_batch(&batch, &is_true)?;
+        let batch = filter_record_batch(batch, &is_true)?;
         let optional = |run: &Option<Run>| run.as_ref().map(|run| evaluate(run, &batch)).transpose();
         let (verdict, points) = (optional(&self.verdict)?, optional(&self.points)?);
         let answer = AnswerColumns {
@@ -238,7 +244,7 @@ impl LiveShape {
         for (place, evaluation) in places.zip(evaluations) {
             found[place] = Some(evaluation);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Brings a batch to the columns and types of the plan, and adds the times as its last column.
@@ -258,61 +264,6 @@ impl LiveShape {
         fields.push(Field::new("received_at_us", DataType::Int64, true));
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
-    }
-
-    fn input(&self, aggregate: &Aggregate, batch: &RecordBatch) -> Result<Input, DataFusionError> {
-        let count = batch.num_rows();
-        let filter = aggregate.filter.as_ref().map(|filter| evaluate(filter, batch)).transpose()?;
-        let filter = filter.as_ref().map(truths);
-        let passes = |row: usize| filter.as_ref().is_none_or(|filter| filter.value(row));
-        let argument = aggregate.argument.as_ref().map(|run| evaluate(run, batch)).transpose()?;
-        let key = aggregate.key.as_ref().map(|run| evaluate(run, batch)).transpose()?;
-        let is_valid = |column: &Option<ArrayRef>, row| column.as_ref().is_none_or(|column| column.is_valid(row));
-        let counts = |row: &usize| passes(*row) && is_valid(&argument, *row) && is_valid(&key, *row);
-        if let (Function::Pick(_, picked), Some(argument)) = (aggregate.function, &argument) {
-            let counts = (0..count).map(|row| passes(row) && !(aggregate.ignores_nulls && argument.is_null(row)));
-            let seq = batch.column_by_name("seq").map(|seq| cast(seq, &DataType::Int64)).transpose()?;
-            let picks = PickInput {
-                counts: counts.collect(),
-                seq: seq.map(|seq| seq.as_primitive::<Int64Type>().clone()),
-                values: match picked {
-                    Picked::Number => PickValues::Numbers(cast(argument, &DataType::Int64)?.as_primitive().clone()),
-                    Picked::Text => PickValues::Texts(cast(argument, &DataType::Utf8View)?.as_string_view().clone()),
-                },
-            };
-            return Ok(Input { values: Int64Array::new_null(count), hashes: None, picks: Some(picks) });
-        }
-        let values: Int64Array = match (aggregate.function, &argument) {
-            (Function::Count | Function::Distinct, _) | (_, None) => {
-                (0..count).map(|row| counts(&row).then_some(1)).collect()
-            }
-            (_, Some(argument)) => {
-                let ints = cast(argument, &DataType::Int64)?;
-                let ints = ints.as_primitive::<Int64Type>();
-                (0..count).map(|row| counts(&row).then(|| ints.value(row))).collect()
-            }
-        };
-        let hashes = match aggregate.function {
-            Function::Distinct => argument.as_ref().map(|values| self.hash(values)).transpose()?,
-            Function::SumOnce => key.as_ref().map(|keys| self.hash(keys)).transpose()?,
-            _ => None,
-        };
-        Ok(Input { values, hashes, picks: None })
-    }
-
-    /// Hashes values; those of null rows mean nothing.
-    fn hash(&self, values: &ArrayRef) -> Result<Vec<u64>, DataFusionError> {
-        Ok(match values.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-                let texts = cast(values, &DataType::Utf8View)?;
-                let texts = texts.as_string_view();
-                (0..texts.len()).map(|row| self.hasher.hash_one(texts.value(row))).collect()
-            }
-            _ => {
-                let ints = cast(values, &DataType::Int64)?;
-                ints.as_primitive::<Int64Type>().values().iter().map(|value| self.hasher.hash_one(value)).collect()
-            }
-        })
     }
 }
 
@@ -377,7 +328,7 @@ pub(super) fn evaluate(run: &Run, batch: &RecordBatch) -> Result<ArrayRef, DataF
 }
 
 /// Returns the rows that are true: neither false nor null.
-fn truths(column: &ArrayRef) -> BooleanArray {
+pub(super) fn truths(column: &ArrayRef) -> BooleanArray {
     let truths = column.as_boolean();
     match truths.nulls() {
         Some(nulls) => BooleanArray::new(truths.values() & nulls.inner(), None),

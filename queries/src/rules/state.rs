@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::mem::size_of;
-use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::contribution::Input;
 use super::keyed::{Once, Seen};
-use super::picked::{Picks, Value};
-use super::recognise::{Function, Picked};
-use super::shape::Input;
+use super::picked::Picks;
+use super::recognise::Function;
+use super::values::{Value, Values};
 use super::window::Window;
 
 /// The most entities that one rule keeps for one kind of entity.
@@ -54,32 +54,6 @@ struct Entity {
     newer: u32,
     /// The rule was true of it when it was last judged.
     is_true: bool,
-}
-
-/// One aggregate of many entities, in their order.
-pub(crate) enum Values {
-    /// Numbers, times, truths; an average's bits.
-    Numbers(Vec<Option<i64>>),
-    Texts(Vec<Option<Arc<str>>>),
-}
-
-impl Values {
-    /// Returns no values of a function yet.
-    const fn of(function: Function) -> Self {
-        match function {
-            Function::Pick(_, Picked::Text) => Self::Texts(Vec::new()),
-            _ => Self::Numbers(Vec::new()),
-        }
-    }
-
-    fn push(&mut self, value: Option<Value>) {
-        match (self, value) {
-            (Self::Numbers(numbers), Some(Value::Number(number))) => numbers.push(Some(number)),
-            (Self::Numbers(numbers), _) => numbers.push(None),
-            (Self::Texts(texts), Some(Value::Text(text))) => texts.push(Some(text)),
-            (Self::Texts(texts), _) => texts.push(None),
-        }
-    }
 }
 
 /// Returns the bytes that an entity takes, roughly: one with a short id, rows in four buckets and four values a key set.

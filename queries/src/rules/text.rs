@@ -42,6 +42,8 @@ pub(crate) struct RuleText {
     statement: Statement,
     /// Functions it calls, in lower case, with their lines.
     functions: Vec<(String, u32)>,
+    /// The lines where it divides by what may be zero.
+    divisions: Vec<u32>,
     pub(crate) uses_entity_id: bool,
     pub(crate) uses_window: bool,
 }
@@ -66,8 +68,13 @@ impl RuleText {
         let (Some(statement @ Statement::Query(_)), true) = (statements.pop(), statements.is_empty()) else {
             return Err(problem(0, "a rule is one `select`".to_owned(), Some("keep one query and nothing else")));
         };
-        let mut rule =
-            Self { statement: statement.clone(), functions: Vec::new(), uses_entity_id: false, uses_window: false };
+        let mut rule = Self {
+            statement: statement.clone(),
+            functions: Vec::new(),
+            divisions: Vec::new(),
+            uses_entity_id: false,
+            uses_window: false,
+        };
         let found = visit_expressions(&statement, |expr| match rule.note(expr) {
             Ok(()) => ControlFlow::Continue(()),
             Err((message, remedy)) => ControlFlow::Break(problem(line_of(expr), message, Some(remedy))),
@@ -81,6 +88,11 @@ impl RuleText {
     /// Returns the functions it calls, in lower case, with the line of each call.
     pub(crate) fn functions(&self) -> &[(String, u32)] {
         &self.functions
+    }
+
+    /// Returns the lines where it divides by what may be zero.
+    pub(crate) fn divisions(&self) -> &[u32] {
+        &self.divisions
     }
 
     /// Returns the statement that asks it at one time, or with the time left to marker functions. Names keep their places
@@ -146,6 +158,16 @@ impl RuleText {
                     && name != "$as_of"
                 {
                     return Err((format!("a rule has no parameter `{name}`"), "the only one is `$as_of`"));
+                }
+            }
+            Expr::BinaryOp { op: BinaryOperator::Divide | BinaryOperator::Modulo, right, .. } => {
+                if integer(right) == Some(0) {
+                    return Err(("it divides by zero".to_owned(), "divide by something else"));
+                }
+                let is_safe = integer(right).is_some()
+                    || matches!(&**right, Expr::Function(function) if name_of(function) == "nullif");
+                if !is_safe {
+                    self.divisions.push(line_of(expr));
                 }
             }
             Expr::Function(function) => {

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use arrow::array::Array;
 use datafusion::common::DataFusionError;
 
+use crate::catalogue::SourceProblem;
 use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
+use super::contribution::Rows;
 use super::rule::Rule;
-use super::shape::{LiveShape, Rows};
-use super::state::{State, Values};
+use super::shape::LiveShape;
+use super::state::State;
+use super::values::Values;
 
 /// How many points are judged together.
 pub(crate) const JUDGED_TOGETHER: usize = 8_192;
@@ -28,8 +31,8 @@ pub(crate) struct Track {
     waiting: Waiting,
     /// All that was due up to here has been done.
     now: i64,
-    /// What went wrong last, in words.
-    pub(crate) problem: Option<String>,
+    /// What went wrong last.
+    pub(crate) problem: Option<SourceProblem>,
 }
 
 /// Where transitions go.
@@ -179,10 +182,15 @@ impl Track {
         let mut waiting = std::mem::take(&mut self.waiting);
         let columns = std::mem::take(&mut waiting.columns);
         let judged: Vec<&str> = waiting.iter().filter(|(point, _)| point.place.is_some()).map(|(_, key)| key).collect();
-        let found =
-            if judged.is_empty() { Ok(Vec::new()) } else { self.shape.judge(judged, columns, &self.rule.headers) };
+        let found = match judged.is_empty() {
+            true => Ok((Vec::new(), None)),
+            false => self.shape.judge(judged, columns, &self.rule.headers),
+        };
         match found {
-            Ok(found) => self.apply(&waiting, found, to),
+            Ok((found, failure)) => {
+                self.apply(&waiting, found, to);
+                failure.iter().for_each(|error| self.report(error));
+            }
             Err(error) => self.report(&error),
         }
         waiting.points.clear();
@@ -204,10 +212,10 @@ impl Track {
         }
     }
 
-    /// Contains an error: the rule says nothing this time, the others go on.
+    /// Contains an error: the rule says nothing of whom it concerns, the others go on.
     pub(crate) fn report(&mut self, error: &DataFusionError) {
         metrics::counter!("weir_rule_errors_total", "rule" => self.rule.name.to_string()).increment(1);
-        let problem = error.strip_backtrace();
+        let problem = self.rule.problem(error.strip_backtrace());
         if self.problem.as_ref() != Some(&problem) {
             tracing::warn!(rule.name = %self.rule.name, rule.error = %problem, "a live rule could not be evaluated");
             self.problem = Some(problem);
