@@ -189,10 +189,11 @@ impl Rulebook {
         is_ready
     }
 
-    /// Tells how far the state behind verdicts is.
-    pub(crate) fn freshness(&self) -> Freshness {
+    /// Tells how far the state behind verdicts is. `behind_since` is the log's to tell: its writer hands each record over
+    /// before the next one.
+    pub(crate) fn freshness(&self, behind_since: Option<i64>) -> Freshness {
         let observed_at = self.observed_at.load(Ordering::Relaxed);
-        Freshness { warm: self.is_warm(), data_as_of: (observed_at > 0).then_some(observed_at), behind_since: None }
+        Freshness { warm: self.is_warm(), data_as_of: (observed_at > 0).then_some(observed_at), behind_since }
     }
 
     /// Returns the actions that rules restrain.

@@ -204,7 +204,7 @@ fn verdicts(
     (links, names): (Arc<Links>, Names),
     ingest: &Arc<Ingest>,
 ) -> anyhow::Result<Arc<VerdictService>> {
-    let (rules, log) = (Arc::clone(rulebook), Arc::clone(ingest));
+    let (rules, log, waiting) = (Arc::clone(rulebook), Arc::clone(ingest), Arc::clone(ingest));
     let overrides: Arc<dyn OverrideStore> = Arc::<Control>::clone(control);
     Ok(VerdictService::new(Parts {
         hits: Arc::clone(rulebook.hits()),
@@ -212,7 +212,7 @@ fn verdicts(
         policy: policy(config)?,
         overrides,
         names: Arc::new(names),
-        freshness: Arc::new(move || rules.freshness()),
+        freshness: Arc::new(move || rules.freshness(waiting.waiting_since())),
         append_own: Arc::new(move |rows| log.append_own(rows).map_err(|error| error.to_string())),
         now: clock::now(),
     })?)

@@ -73,7 +73,7 @@ pub(crate) struct Freshness {
     pub(crate) warm: bool,
     /// The time of the last batch of events that counted; none before the first.
     pub(crate) data_as_of: Option<i64>,
-    /// Since when the oldest batch waits that was received and does not count yet; none if there is none. A quiet
+    /// Since when the oldest request waits that was received and does not count yet; none if there is none. A quiet
     /// system is not a stale one, so the age of the last batch says nothing.
     pub(crate) behind_since: Option<i64>,
 }
