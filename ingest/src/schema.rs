@@ -189,6 +189,7 @@ const HITS: &[Column] = &[
     column("points", Int, Abuse, "points it adds to the score, 0-100"),
     column("first_at", Time, Abuse, "the first true point of this hit"),
     column("until", Time, Abuse, "when it ends unless it becomes true again"),
+    column("cause", Text, Abuse, "why it ended: expired, rule_deleted, rule_changed or rule_off; null unless closed"),
 ];
 
 const VERDICTS: &[Column] = &[

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ingest::Ingest;
-use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
-use queries::rules::Backtest;
+use queries::hits::{RESTORE_SQL, RestoredHit, close_orphans, read_restored_hits};
+use queries::rules::{Backtest, end_cause};
 use queries::{Mode, Params, Tables, Transition};
 use tracing::{error, warn};
 
@@ -55,7 +55,9 @@ impl Rulebook {
                 let others = self.live.adopt(hits, now);
                 // Hits of rules that are gone end here, and the table says so.
                 let orphans = self.scheduled.adopt(others, now);
-                self.record(ingest, &close_orphans(orphans, now));
+                let in_force = self.in_force.load();
+                let cause = |hit: &RestoredHit| end_cause(&in_force.rules, &hit.rule, &hit.version);
+                self.record(ingest, &close_orphans(orphans, now, cause));
             }
             Err(error) => error!(error, "open hits could not be read back"),
         }

@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::queue::Queue;
-use super::rule::Rule;
+use super::rule::{Rule, end_cause};
 use super::state::{ENTITIES_MAX, State};
 use super::track::{Outcome, Track};
 
@@ -91,7 +91,8 @@ impl LiveRules {
             inner.rules.push(live);
         }
         for live in &mut old {
-            live.tracks.iter_mut().for_each(|track| track.hits.close_all(now, &self.book, &mut transitions));
+            let cause = end_cause(rules, &live.rule.name, &live.rule.version);
+            live.tracks.iter_mut().for_each(|track| track.hits.close_all(now, cause, &self.book, &mut transitions));
         }
         transitions
     }

@@ -44,7 +44,7 @@ pub use live::{LiveLimits, LiveRules, LiveStatus};
 pub use load::{LoadedRules, RuleFiles};
 pub use rebuild::RebuildError;
 pub use report::RuleReport;
-pub use rule::{Rule, Way};
+pub use rule::{Rule, Way, end_cause};
 pub use scheduled::ScheduledRules;
 pub use text::DISTINCT_MAX;
 pub use window::Window;

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::hits::{EntityKind, Mode, Terms};
+use crate::hits::{EndCause, EntityKind, Mode, Terms};
 
 use super::headers::RuleHeaders;
 use super::session::Sight;
@@ -87,6 +87,16 @@ impl Rule {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         matches!(self.way, Way::Live { .. })
+    }
+}
+
+/// Returns why the hits of a version of a rule end once these rules are in force, among which it does not run.
+#[must_use]
+pub fn end_cause(rules: &[(Arc<Rule>, Mode)], name: &str, version: &str) -> EndCause {
+    match rules.iter().find(|(rule, _)| *rule.name == *name) {
+        None => EndCause::RuleDeleted,
+        Some((rule, _)) if *rule.version != *version => EndCause::RuleChanged,
+        Some(_) => EndCause::RuleOff,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::QueryError;
 use crate::hits::{EntityKind, Evaluation, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::answer::AnswerColumns;
-use super::rule::Rule;
+use super::rule::{Rule, end_cause};
 use super::text::Clock;
 
 /// The most entities that one run may find for one kind; a rule that finds more says nothing that time.
@@ -72,7 +72,8 @@ impl ScheduledRules {
             current.push(scheduled);
         }
         for gone in &mut old {
-            gone.hits.iter_mut().for_each(|hits| hits.close_all(now, &self.book, &mut transitions));
+            let cause = end_cause(rules, &gone.rule.name, &gone.rule.version);
+            gone.hits.iter_mut().for_each(|hits| hits.close_all(now, cause, &self.book, &mut transitions));
         }
         transitions
     }
