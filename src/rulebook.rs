@@ -5,12 +5,13 @@
 
 mod brake;
 mod history;
+mod modes;
 mod rows;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,14 +20,16 @@ use queries::rules::{LiveLimits, LiveStatus};
 use queries::{Engine, HitBook, LiveRules, Mode, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
-use tracing::{error, info, warn};
+use tokio::sync::Notify;
+use tracing::{error, info};
 
 use rows::rows;
 
+pub(crate) use modes::stored as stored_mode;
 pub(crate) use rows::common_column;
 
 use crate::clock;
-use crate::control::{Control, ControlError, StoredBacktest, StoredMode};
+use crate::control::{Control, ControlError, StoredBacktest};
 use crate::verdict::{Freshness, Links};
 
 /// How often due scheduled rules are looked for.
@@ -76,6 +79,7 @@ pub(crate) struct Rulebook {
     control: Arc<Control>,
     engine: Arc<Engine>,
     compiler: RuleCompiler,
+    /// Held while files, modes and what is in force change, so that they change in the same order.
     files: Mutex<RuleFiles>,
     in_force: ArcSwap<InForce>,
     book: Arc<HitBook>,
@@ -94,6 +98,8 @@ pub(crate) struct Rulebook {
     imported_at: AtomicI64,
     /// The history that is to be read next has imported events in it.
     is_imported: AtomicBool,
+    /// Ends the pause between two rounds: there is something to do.
+    wake: Notify,
 }
 
 impl Rulebook {
@@ -125,45 +131,17 @@ impl Rulebook {
             is_ready: AtomicBool::new(false),
             imported_at: AtomicI64::new(0),
             is_imported: AtomicBool::new(false),
+            wake: Notify::new(),
         });
-        let loaded = rulebook.files().load(&rulebook.compiler);
-        rulebook.put_in_force(loaded.rules, loaded.problems, now)?;
+        let mut files = rulebook.files();
+        let loaded = files.load(&rulebook.compiler);
+        rulebook.put_in_force(loaded, now)?;
+        drop(files);
         Ok(rulebook)
     }
 
-    fn files(&self) -> std::sync::MutexGuard<'_, RuleFiles> {
+    fn files(&self) -> MutexGuard<'_, RuleFiles> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives each rule its mode (what was set for this version, else the header's) and installs them all.
-    fn put_in_force(
-        &self,
-        rules: Vec<Arc<Rule>>,
-        problems: Vec<SourceProblem>,
-        now: i64,
-    ) -> Result<Vec<Transition>, ControlError> {
-        for problem in &problems {
-            warn!(%problem, "a rule file is left out");
-        }
-        let modes: HashMap<(String, String), Mode> = self
-            .control
-            .rule_modes()?
-            .into_iter()
-            .filter_map(|stored| Some(((stored.rule, stored.version), Mode::parse(&stored.mode)?)))
-            .collect();
-        let rules: Vec<(Arc<Rule>, Mode)> = rules
-            .into_iter()
-            .map(|rule| {
-                let set = modes.get(&(rule.name.to_string(), rule.version.to_string()));
-                let mode = set.copied().unwrap_or(rule.headers.mode);
-                (rule, mode)
-            })
-            .collect();
-        let mut transitions = self.live.install(&rules, now);
-        transitions.extend(self.scheduled.install(&rules, now));
-        self.is_warm.store(self.live.all_warm(), Ordering::Release);
-        self.in_force.store(Arc::new(InForce { rules, problems }));
-        Ok(transitions)
     }
 
     /// Returns the open hits.
@@ -243,41 +221,9 @@ impl Rulebook {
         self.control.put_backtest(backtest)
     }
 
-    /// Tells whether a backtest is ground for this version of a rule to go live: it tested this very version, at the pace
-    /// at which the rule runs. In words, why not.
-    ///
-    /// # Errors
-    /// When the control database cannot be read.
-    pub(crate) fn check_backtest(&self, id: &str, rule: &Rule) -> Result<Result<(), String>, ControlError> {
-        Ok(match self.control.backtest(id)? {
-            None => Err(format!("there is no backtest {id:?}")),
-            Some(test) if *test.rule != *rule.name || *test.version != *rule.version => Err(format!(
-                "backtest {id:?} tested {} in version {}, not {} in {}",
-                test.rule, test.version, rule.name, rule.version
-            )),
-            Some(test) if test.approximate => Err(format!(
-                "backtest {id:?} is approximate: it asked less often than the rule runs; test a shorter range"
-            )),
-            Some(_) => Ok(()),
-        })
-    }
-
     /// Returns one rule and its mode.
     pub(crate) fn get(&self, name: &str) -> Option<(Arc<Rule>, Mode)> {
         self.in_force.load().rules.iter().find(|(rule, _)| &*rule.name == name).cloned()
-    }
-
-    /// Sets the mode of a rule's present version. Durable once `Ok`; the transitions go to the log.
-    ///
-    /// # Errors
-    /// When the control database cannot be written.
-    pub(crate) fn set_mode(&self, ingest: &Ingest, set: StoredMode) -> Result<(), ControlError> {
-        self.control.put_rule_mode(&set)?;
-        let in_force = self.in_force.load();
-        let rules = in_force.rules.iter().map(|(rule, _)| Arc::clone(rule)).collect();
-        let transitions = self.put_in_force(rules, in_force.problems.clone(), set.set_at)?;
-        self.record(ingest, &transitions);
-        Ok(())
     }
 
     /// Returns the state of all.
@@ -314,17 +260,21 @@ impl Rulebook {
             }
             if files_looked.elapsed() >= FILES_LOOK {
                 files_looked = tokio::time::Instant::now();
-                self.look_at_files(&ingest);
+                let (rulebook, ingest) = (Arc::clone(&self), Arc::clone(&ingest));
+                if let Err(error) = tokio::task::spawn_blocking(move || rulebook.look_at_files(&ingest)).await {
+                    error!(%error, "the rule files could not be looked at");
+                }
                 on_change(&self);
             }
-            tokio::time::sleep(SCHEDULE_LOOK).await;
+            let _ = tokio::time::timeout(SCHEDULE_LOOK, self.wake.notified()).await;
         }
     }
 
     fn look_at_files(&self, ingest: &Ingest) {
-        let Some(loaded) = self.files().reload_if_changed(&self.compiler) else { return };
+        let mut files = self.files();
+        let Some(loaded) = files.reload_if_changed(&self.compiler) else { return };
         info!(rules = loaded.rules.len(), problems = loaded.problems.len(), "the rule files have changed");
-        match self.put_in_force(loaded.rules, loaded.problems, clock::now()) {
+        match self.put_in_force(loaded, clock::now()) {
             Ok(transitions) => self.record(ingest, &transitions),
             Err(error) => error!(%error, "changed rules could not be put in force"),
         }

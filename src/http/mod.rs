@@ -3,6 +3,7 @@
 //! All routes are on one screen (`router.rs`).
 
 mod address;
+mod audit;
 mod auth;
 mod backtest;
 mod body;
@@ -23,6 +24,7 @@ mod router;
 mod routes;
 mod rules;
 mod session;
+mod snoozes;
 mod sql;
 mod status;
 mod stream;
@@ -54,7 +56,7 @@ pub(crate) use stream::STREAMS_MAX;
 
 use crate::backtest::Runner;
 use crate::config::Config;
-use crate::control::{Key, Keyring, Salts};
+use crate::control::{Control, Key, Keyring, Salts};
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -62,6 +64,8 @@ use crate::verdict::VerdictService;
 pub(crate) struct Weir {
     /// The configuration in force.
     pub(crate) config: Config,
+    /// The control database, where no other field stands for it.
+    pub(crate) control: Arc<Control>,
     /// The keys in memory.
     pub(crate) keyring: Keyring,
     /// Browsers that are signed in.

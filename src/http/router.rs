@@ -10,8 +10,8 @@ use tower_http::compression::CompressionLayer;
 use super::error::Problem;
 use super::routes::Routes;
 use super::{
-    App, backtest, check, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, stream,
-    tables, verdict,
+    App, audit, backtest, check, cors, events, health, keys, labels, openapi, pages, queries, rules, snoozes, sql,
+    status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -41,7 +41,10 @@ fn api() -> Routes {
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
         .put("/v1/rules/{id}/mode", rules::put_mode)
+        .post("/v1/rules/{id}/snooze", snoozes::set)
+        .delete("/v1/rules/{id}/snooze", snoozes::end)
         .post("/v1/rules/{id}/backtest", backtest::run)
+        .get("/v1/audit", audit::list)
         .get("/v1/keys", keys::list)
         .post("/v1/keys", keys::create)
         .delete("/v1/keys/{id}", keys::revoke)

@@ -1,5 +1,6 @@
 //! The verdict routes: thin over `verdict/`. `POST /v1/verdict` is the hot path: nothing is allocated here but the answer.
 
+use ::queries::EntityKind;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -13,7 +14,7 @@ use super::auth::{Authorized, Need, Review, Verdict};
 use super::error::Problem;
 use super::{App, address, blocking, json, recorded};
 use crate::clock;
-use crate::control::Scope;
+use crate::control::{By, Scope};
 use crate::verdict::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Caller, parse_kind};
 
 /// The body of an override, bytes.
@@ -126,18 +127,25 @@ struct Whom {
     request_body(content_type = "application/json", description = "{entity_kind, entity}, unless the query names them"),
     responses((status = 204, description = "Ended"), (status = 404, description = "The entity has none")))]
 pub(crate) async fn delete_override(
-    _auth: Authorized<Review>,
+    auth: Authorized<Review>,
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
-    let body = app.bodies.read(body, OVERRIDE_BYTES_MAX).await?;
-    let named: Whom = if body.bytes.is_empty() { address::parameters(&parts.uri)? } else { super::parse(&body.bytes)? };
+    let (kind, entity) = whom(&app, request).await?;
     blocking(move || {
-        let kind = parse_kind(&named.entity_kind)?;
-        let entity = app.verdicts.entity_name(kind, &named.entity, clock::now())?;
-        app.verdicts.overrides().delete(kind, &entity)?;
+        let by = By { actor: &auth.key.name, at: clock::now() };
+        app.verdicts.overrides().delete(kind, &entity, by)?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await?
+}
+
+/// Reads which entity a request is about, from its body or else its query, by the name it is kept under.
+pub(super) async fn whom(app: &App, request: Request) -> Result<(EntityKind, String), Problem> {
+    let (parts, body) = request.into_parts();
+    let body = app.bodies.read(body, OVERRIDE_BYTES_MAX).await?;
+    let named: Whom = if body.bytes.is_empty() { address::parameters(&parts.uri)? } else { super::parse(&body.bytes)? };
+    let kind = parse_kind(&named.entity_kind)?;
+    let entity = app.verdicts.entity_name(kind, &named.entity, clock::now())?;
+    Ok((kind, entity))
 }

@@ -1,6 +1,6 @@
 //! Opens a data directory and everything that works on it, in the order in which one needs the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,10 +15,10 @@ use super::names::Names;
 use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
-use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
+use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
 use crate::http::{BodyReader, Decoders, Overview, STREAMS_MAX, Sessions, Weir};
 use crate::rulebook::Rulebook;
-use crate::verdict::{Links, OverrideStore, Parts, Policy, VerdictService};
+use crate::verdict::{Links, Parts, Policy, VerdictService};
 
 /// What all bodies together may hold in memory while they are read.
 const BODIES_BYTES_MAX: usize = 256 << 20;
@@ -47,12 +47,14 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     let verdicts =
         verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
     verdicts.set_rule_actions(rulebook.actions());
+    note_policy(&control, &verdicts.status().policy_version, now)?;
     let catalogue = catalogue(&config);
     let server = &config.server;
     Ok(Arc::new(Weir {
         backtests: Runner::new(),
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
         decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
+        control,
         keyring,
         sessions: Sessions::default(),
         catalogue: ArcSwap::from_pointee(catalogue),
@@ -160,13 +162,18 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
     }
 }
 
-/// Returns where the operator's own rules lie: the data directory's, then the configured ones over them.
-pub(crate) fn rule_directories(config: &Config) -> Vec<std::path::PathBuf> {
-    std::iter::once(config.server.data.join("queries/rules")).chain(config.rules.dirs.iter().cloned()).collect()
+/// Returns where rules lie beside the built-in ones: the user's own, then the operator's over them.
+pub(crate) fn rule_directories(config: &Config) -> Vec<PathBuf> {
+    std::iter::once(own_rules(config)).chain(config.rules.dirs.iter().cloned()).collect()
+}
+
+/// Returns where the user's own rules lie, which are saved over HTTP.
+fn own_rules(config: &Config) -> PathBuf {
+    query_directory(config).join("rules")
 }
 
 /// Returns where the operator's own stored queries lie.
-pub(crate) fn query_directory(config: &Config) -> std::path::PathBuf {
+pub(crate) fn query_directory(config: &Config) -> PathBuf {
     config.server.data.join("queries")
 }
 
@@ -182,7 +189,7 @@ fn keyring(control: &Arc<Control>, options: &Options, now: i64) -> anyhow::Resul
             purposes: Purposes::ALL,
             expires_at: None,
         };
-        let (_, text) = keyring.create(new, now)?;
+        let (_, text) = keyring.create(new, By::weir(now))?;
         eprintln!("There are no keys yet. This admin key is shown once; keep it:\n\n    {text}\n");
     }
     Ok(keyring)
@@ -197,6 +204,16 @@ pub(crate) fn policy(config: &Config) -> anyhow::Result<Policy> {
     Policy::parse(&text).with_context(|| format!("the policy {} is wrong", path.display()))
 }
 
+/// Writes a line into the audit log when this is another policy than it tells of last, whether the file changed under a
+/// server or between two.
+pub(super) fn note_policy(control: &Control, version: &str, now: i64) -> Result<(), ControlError> {
+    let last = control.last_noted("policy.changed")?;
+    if last.is_some_and(|last| last["version"] == version) {
+        return Ok(());
+    }
+    control.note(By::file(now), "policy.changed", &serde_json::json!({"version": version}))
+}
+
 fn verdicts(
     config: &Config,
     control: &Arc<Control>,
@@ -205,12 +222,11 @@ fn verdicts(
     ingest: &Arc<Ingest>,
 ) -> anyhow::Result<Arc<VerdictService>> {
     let (rules, log, waiting) = (Arc::clone(rulebook), Arc::clone(ingest), Arc::clone(ingest));
-    let overrides: Arc<dyn OverrideStore> = Arc::<Control>::clone(control);
     Ok(VerdictService::new(Parts {
         hits: Arc::clone(rulebook.hits()),
         links,
         policy: policy(config)?,
-        overrides,
+        control: Arc::clone(control),
         names: Arc::new(names),
         freshness: Arc::new(move || rules.freshness(waiting.waiting_since())),
         append_own: Arc::new(move |rows| log.append_own(rows).map_err(|error| error.to_string())),
