@@ -6,6 +6,7 @@
 mod brake;
 mod history;
 mod modes;
+mod own;
 mod rows;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use tracing::{error, info};
 use rows::rows;
 
 pub(crate) use modes::stored as stored_mode;
+pub(crate) use own::OwnRuleError;
 pub(crate) use rows::common_column;
 
 use crate::clock;
@@ -79,6 +81,10 @@ pub(crate) struct Rulebook {
     control: Arc<Control>,
     engine: Arc<Engine>,
     compiler: RuleCompiler,
+    /// Where the user's own rules lie, which are saved over HTTP.
+    own: PathBuf,
+    /// Where the operator's lie, over those.
+    operators: Vec<PathBuf>,
     /// Held while files, modes and what is in force change, so that they change in the same order.
     files: Mutex<RuleFiles>,
     in_force: ArcSwap<InForce>,
@@ -103,22 +109,25 @@ pub(crate) struct Rulebook {
 }
 
 impl Rulebook {
-    /// Loads the rules: built-in ones, then these directories over them.
+    /// Loads the rules: built-in ones, then the user's own, then the operator's over them.
     ///
     /// # Errors
     /// When the control database cannot be read. Bad files are problems, not errors.
     pub(crate) fn load(
         control: Arc<Control>,
         engine: Arc<Engine>,
-        directories: Vec<PathBuf>,
+        (own, operators): (PathBuf, Vec<PathBuf>),
         links: Arc<Links>,
         now: i64,
     ) -> Result<Arc<Self>, ControlError> {
         let book = Arc::new(HitBook::new());
+        let directories = std::iter::once(&own).chain(&operators).cloned().collect();
         let rulebook = Arc::new(Self {
             control,
             compiler: compiler(Arc::clone(&engine)),
             engine,
+            own,
+            operators,
             files: Mutex::new(RuleFiles::new(directories)),
             in_force: ArcSwap::default(),
             live: LiveRules::new(Arc::clone(&book), LiveLimits::default()),

@@ -42,6 +42,23 @@ impl Control {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Writes the line about a rule that is about to be saved, and with it the mode that its version begins with, unless
+    /// it has one. Durable once `Ok`.
+    pub(crate) fn note_saved_rule(
+        &self,
+        mode: Option<&StoredMode>,
+        by: By<'_>,
+        detail: &Value,
+    ) -> Result<(), ControlError> {
+        let noted = self.change(by, "rule.saved", detail, |transaction| {
+            if let Some(mode) = mode {
+                insert_mode(transaction, "ignore", mode)?;
+            }
+            Ok(true)
+        });
+        noted.map(drop)
+    }
+
     /// Sets the mode of one version of a rule. Durable once `Ok`. `why` joins the audit log's line.
     pub(crate) fn put_rule_mode(&self, mode: &StoredMode, action: &str, why: &Value) -> Result<(), ControlError> {
         let detail =

@@ -16,6 +16,7 @@ mod keys;
 mod labels;
 mod openapi;
 mod overview;
+mod own_rules;
 mod pages;
 mod peer;
 mod queries;

@@ -10,8 +10,8 @@ use tower_http::compression::CompressionLayer;
 use super::error::Problem;
 use super::routes::Routes;
 use super::{
-    App, audit, backtest, check, cors, events, health, keys, labels, openapi, pages, queries, rules, snoozes, sql,
-    status, stream, tables, verdict,
+    App, audit, backtest, check, cors, events, health, keys, labels, openapi, own_rules, pages, queries, rules,
+    snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -40,6 +40,8 @@ fn api() -> Routes {
         .get("/v1/queries/{name}", queries::run)
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
+        .put("/v1/rules/{id}", own_rules::save)
+        .delete("/v1/rules/{id}", own_rules::delete)
         .put("/v1/rules/{id}/mode", rules::put_mode)
         .post("/v1/rules/{id}/snooze", snoozes::set)
         .delete("/v1/rules/{id}/snooze", snoozes::end)

@@ -39,7 +39,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     std::fs::create_dir_all(dir.join("lake"))?;
     let engine = Engine::new(engine_config(&config), vec![ingest::lake_store(&dir)?])?;
     let links = Arc::new(Links::default());
-    let directories = rule_directories(&config);
+    let directories = (own_rules(&config), config.rules.dirs.clone());
     let rulebook = Rulebook::load(Arc::clone(&control), Arc::clone(&engine), directories, Arc::clone(&links), now)?;
     let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
     let ingest = open_ingest(&config, &control, &enricher, observer, now).await?;

@@ -28,6 +28,8 @@ fn every_change_has_its_line() {
     ops.delete("/v1/overrides?entity_kind=device&entity=dev_1").refusal(404);
     ops.post("/v1/rules/card_testing/snooze", &with(json!({"until": soon}))).expect(200);
     ops.delete("/v1/rules/card_testing/snooze?entity_kind=device&entity=dev_1").expect(204);
+    ops.put("/v1/rules/mine", &json!({"sql": RULE})).expect(200);
+    ops.delete("/v1/rules/mine").expect(204);
     ops.post("/v1/labels", &with(json!({"label": "refund"}))).expect(200);
     client.delete(&format!("/v1/keys/{}", made["id"].as_str().unwrap())).expect(204);
     client.post("/v1/keys", &json!({"name": "a-b", "scopes": ["review"]})).refusal(400);
@@ -39,7 +41,8 @@ fn every_change_has_its_line() {
         of_actor.map(|line| line["action"].as_str().unwrap()).collect()
     };
     assert_eq!(told("admin"), ["key.created", "rule.mode", "key.revoked"]);
-    let by_ops = ["override.set", "override.ended", "snooze.set", "snooze.ended", "label.set"];
+    let by_ops =
+        ["override.set", "override.ended", "snooze.set", "snooze.ended", "rule.saved", "rule.deleted", "label.set"];
     assert_eq!(told("ops"), by_ops);
     assert_eq!(told("file"), ["rule.forced_by_file", "policy.changed"]);
     let line = |action: &str| lines.iter().find(|line| line["action"] == action).unwrap();

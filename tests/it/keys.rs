@@ -43,6 +43,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/labels", &["review"]),
     ("GET", "/v1/rules", &["review"]),
     ("GET", "/v1/rules/{id}", &["review"]),
+    ("PUT", "/v1/rules/{id}", &["review"]),
+    ("DELETE", "/v1/rules/{id}", &["review"]),
     ("PUT", "/v1/rules/{id}/mode", &["review"]),
     ("POST", "/v1/rules/{id}/snooze", &["review"]),
     ("DELETE", "/v1/rules/{id}/snooze", &["review"]),

@@ -16,6 +16,7 @@ mod keys;
 mod lake;
 mod mmdb;
 mod ops;
+mod own_rules;
 mod scenarios;
 mod server;
 mod sql;

@@ -41,7 +41,7 @@ pub use duration::parse_duration_us;
 pub use functions::aggregate_functions;
 pub use headers::RuleHeaders;
 pub use live::{LiveLimits, LiveRules, LiveStatus};
-pub use load::{LoadedRules, RuleFiles};
+pub use load::{LoadedRules, RULE_BYTES_MAX, RULE_FILES_MAX, RuleFiles, check_rule_name};
 pub use rebuild::RebuildError;
 pub use report::RuleReport;
 pub use rule::{Rule, Way, end_cause};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::RuleFiles;
+use super::super::{RuleFiles, check_rule_name};
 use super::*;
 
 const GOOD: &str = "--! title: Mine\n--! entity: device\n--! ttl: 1h\nselect device_id as entity, 1 as observed, 1 as threshold from usage";
@@ -30,6 +30,8 @@ fn own_files_override_built_in_ones_and_bad_files_are_reported() {
         loaded.problems.iter().map(|problem| (problem.file.ends_with("bad.sql"), problem.line)).collect();
     assert_eq!(problems, [(false, 0), (true, 2)]);
     assert!(files.reload_if_changed(&compiler).is_none(), "nothing changed");
+    let again = files.load(&compiler);
+    assert!(again.rules.iter().zip(&loaded.rules).all(|(new, old)| Arc::ptr_eq(new, old)), "nothing is compiled again");
 
     write("mine.sql", &GOOD.replace("Mine", "Changed title"));
     write("card_testing.sql", "--! title: Broken");
@@ -41,6 +43,16 @@ fn own_files_override_built_in_ones_and_bad_files_are_reported() {
     fs::remove_file(dir.path().join("card_testing.sql")).expect("removed");
     let removed = files.reload_if_changed(&compiler).expect("one file is gone");
     assert_eq!(title(&removed.rules, "card_testing").as_deref(), Some("Cards tried one after another"));
+}
+
+#[test]
+fn a_name_is_plain_and_no_other_reasons() {
+    for name in ["a", "card_testing", "0", &"x".repeat(64)] {
+        assert_eq!(check_rule_name(name), Ok(()), "{name}");
+    }
+    for name in ["", "A", "a-b", "a.sql", "../a", "ä", "score", "override", &"x".repeat(65)] {
+        assert!(check_rule_name(name).is_err(), "{name}");
+    }
 }
 
 #[test]
