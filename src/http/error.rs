@@ -302,6 +302,11 @@ impl Answer {
 }
 
 impl Problem {
+    /// Returns the public message alone.
+    pub(crate) fn into_message(self) -> String {
+        self.answer().message
+    }
+
     /// Returns the body alone, for answers that hold several results.
     pub(crate) fn into_shape(self) -> serde_json::Value {
         serde_json::to_value(self.answer().shape()).expect("text and numbers are JSON")

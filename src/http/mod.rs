@@ -3,14 +3,17 @@
 //! All routes are on one screen (`router.rs`).
 
 mod address;
+mod ask;
 mod audit;
 mod auth;
 mod backtest;
 mod body;
 mod check;
 mod cors;
+mod entities;
 mod error;
 mod events;
+mod evidence;
 mod health;
 mod keys;
 mod labels;

@@ -1,10 +1,10 @@
 //! Decisions that are no longer in memory, as the table `verdicts` keeps them.
 
-use ::queries::{Params, to_json};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Weir;
+use super::ask::ask;
 use super::error::Problem;
 
 /// The columns that name entities, and their kinds.
@@ -19,15 +19,10 @@ const ENTITIES: [(&str, &str); 6] = [
 
 /// Reads a decision back, in the form of one from memory but for what only a fresh answer has (how long it holds).
 pub(super) async fn decision(app: &Weir, id: Uuid) -> Result<Option<Value>, Problem> {
-    let params = Params::from_iter([("id".to_owned(), Value::String(id.to_string()))]);
     // Who may review decisions sees what they were about, whatever the purposes of the key's SQL.
-    let answer = app.engine.ask(include_str!("recorded.sql"), &params, app.tables_for(|_| true)?).await?;
-    let table = serde_json::to_value(to_json(answer, 1).await?).map_err(Problem::internal)?;
-    let row = table["rows"].get(0).and_then(Value::as_array);
-    let columns = table["columns"].as_array();
-    let Some((row, columns)) = row.zip(columns) else { return Ok(None) };
-    let names = columns.iter().filter_map(|column| column["name"].as_str().map(str::to_owned));
-    Ok(Some(shape(&names.zip(row.iter().cloned()).collect())))
+    let tables = app.tables_for(|_| true)?;
+    let found = ask(app, include_str!("recorded.sql"), &[("id", &id.to_string())], &tables, 1).await?;
+    Ok(found.rows.first().map(shape))
 }
 
 fn shape(row: &Map<String, Value>) -> Value {

@@ -10,8 +10,8 @@ use tower_http::compression::CompressionLayer;
 use super::error::Problem;
 use super::routes::Routes;
 use super::{
-    App, audit, backtest, check, cors, events, health, keys, labels, openapi, own_rules, pages, queries, rules,
-    snoozes, sql, status, stream, tables, verdict,
+    App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
+    rules, snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -29,6 +29,7 @@ fn api() -> Routes {
         .each(&check::METHODS, "/v1/check/{*path}", check::check_path)
         .get("/v1/decisions/{id}", verdict::decision)
         .get("/v1/verdicts/stream", stream::follow)
+        .get("/v1/entities/{kind}/{id}", entities::show)
         .get("/v1/restrictions", verdict::restrictions)
         .get("/v1/overrides", verdict::overrides)
         .put("/v1/overrides", verdict::put_override)

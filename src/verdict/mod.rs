@@ -8,11 +8,6 @@
 //! Nothing here waits for disk, for SQL, or for a lock held across either, but for what says so: the changes of
 //! overrides and snoozes. Nothing here is async but [`VerdictService::run`].
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "erasure and the entity's page call what nothing calls yet; tests do")
-)]
-
 mod changes;
 mod decide;
 mod decisions;
@@ -47,15 +42,14 @@ use recorder::{Recorder, RecorderStatus};
 use snoozes::Snoozes;
 
 pub(crate) use changes::{Change, Changes};
+pub(crate) use decide::Told;
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
 pub(crate) use links::Links;
 pub(crate) use overrides::{Override, Overrides, entity_name, parse_kind};
 pub(crate) use policy::Policy;
 pub(crate) use recorder::AppendOwn;
-#[cfg(test)]
-pub(crate) use request::Explain;
-pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Pseudonyms, Text, VerdictRequest};
+pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Explain, Pseudonyms, Text, VerdictRequest};
 pub(crate) use restrictions::{EntityState, Restriction};
 pub(crate) use snoozes::Snooze;
 
@@ -273,7 +267,6 @@ impl VerdictService {
     }
 
     /// Returns what is known of one entity, by the name it is kept under.
-    #[expect(dead_code, reason = "the entity's route and page ask it; they come next")]
     pub(crate) fn entity(&self, kind: EntityKind, id: &str, now: i64) -> EntityState {
         let snoozes = self.snoozes.load();
         restrictions::entity_state((&self.hits, &self.overrides, &snoozes, &self.links), (kind, id), now)
@@ -281,6 +274,7 @@ impl VerdictService {
 
     /// Forgets an entity that is erased: its links and the remembered decisions that name it. Its override and its hits
     /// are their keepers' to drop. Decisions that wait for the log are handed on first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "erasure will call it; until then only tests do"))]
     pub(crate) fn forget(&self, kind: EntityKind, id: &str) {
         self.recorder.flush();
         self.repeats.forget(|(_, decision)| decision.names(kind, id));

@@ -123,6 +123,13 @@ pub(crate) struct EntityState {
     pub(crate) links: Vec<(EntityKind, Arc<str>)>,
 }
 
+impl EntityState {
+    /// Tells whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.overridden_by.is_none() && self.snoozes.is_empty() && self.links.is_empty()
+    }
+}
+
 impl Serialize for EntityState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]

@@ -37,6 +37,7 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/verdicts/stream", &["verdict"]),
     ("GET", "/v1/restrictions", &["verdict"]),
     ("GET", "/v1/decisions/{id}", &["review"]),
+    ("GET", "/v1/entities/{kind}/{id}", &["review"]),
     ("GET", "/v1/overrides", &["review"]),
     ("PUT", "/v1/overrides", &["review"]),
     ("DELETE", "/v1/overrides", &["review"]),
@@ -58,6 +59,7 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
 fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
     // A stream that is asked for rightly has no end.
     let path = path.replace("{id}", "none").replace("{name}", "none").replace("{path}", "none");
+    let path = path.replace("{kind}", "none");
     let path = path.replace("/stream", "/stream?none=1");
     let body = matches!(method, "POST" | "PUT").then_some(b"{".as_slice());
     client.send(method, &path, &[], body)

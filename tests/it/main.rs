@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod durability;
 mod events;
+mod evidence;
 mod http;
 mod keys;
 mod lake;

@@ -182,7 +182,7 @@ fn a_file_that_is_removed_from_disk_ends_its_hits_too() {
 }
 
 #[test]
-fn a_snoozed_hit_counts_for_nothing() {
+fn a_snoozed_hit_counts_for_nothing_and_is_still_shown() {
     let (site, server, client) = house();
     save_live(&client);
     spend(&client, "dev_a", 3);
@@ -208,6 +208,10 @@ fn a_snoozed_hit_counts_for_nothing() {
     assert_eq!(verdict(&client, "dev_a"), "allow");
     assert_eq!(client.get(&path()).expect(200)["snoozes"], json!([set]));
     assert_eq!(client.get("/v1/restrictions").expect(200), json!({"restrictions": []}));
+    let shown = client.get("/v1/entities/device/dev_a").expect(200);
+    let hit = &shown["hits"][0];
+    assert_eq!((&hit["rule"], &hit["counts"], &shown["score"]), (&json!(NAME), &json!(false), &json!(0)), "{shown}");
+    assert_eq!(shown["snoozes"][0]["rule"], NAME);
     server.kill();
 
     let server = site.start_warm();

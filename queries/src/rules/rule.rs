@@ -1,6 +1,7 @@
 //! A rule: its file, its headers, its text, and the way it runs. Immutable; a new text is a new rule of another version.
 //! How it is read is `load.rs` and `compile.rs`; what is true of whom is state (`live.rs`, `scheduled.rs`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Rule {
     pub text: Arc<str>,
     /// What its headers say.
     pub headers: RuleHeaders,
+    /// The tables that it reads, views resolved, by name.
+    pub reads: BTreeSet<String>,
     /// The way it runs.
     pub way: Way,
     pub(crate) sql: RuleText,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::{DataFusionError, Result};
@@ -22,6 +23,12 @@ use super::text::ENTITY_ID;
 /// Tables that Weir itself writes: their `trust` says nothing about who claims what.
 const OWN_TABLES: [&str; 4] = ["hits", "verdicts", "labels", "rejects"];
 
+/// Tells whether a table holds what senders told, and not what Weir itself writes.
+#[must_use]
+pub fn is_event_table(name: &str, schema: &Schema) -> bool {
+    !OWN_TABLES.contains(&name) && schema.index_of("trust").is_ok()
+}
+
 /// How a rule sees the event tables.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight {
@@ -39,8 +46,7 @@ impl Sight {
 
     fn see(self, name: &str, table: &Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
         let schema = table.schema();
-        let is_event_table = !OWN_TABLES.contains(&name) && schema.index_of("trust").is_ok();
-        if !is_event_table {
+        if !is_event_table(name, &schema) {
             return Ok(Arc::clone(table));
         }
         let mut plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(table)), None)?;

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod classify;
+mod evidence;
 mod load;
 mod parity;
 mod restart;
