@@ -60,7 +60,7 @@ fn a_report_tells_what_lists_show() {
     let live = super::super::RuleReport::new(
         &rule(
             "r",
-            "entity: device; window: 24h; owner: me",
+            "entity: device; window: 24h; owner: me; max_block_rate: 0.5%; actions: grant",
             "select device_id as entity, count(*) as observed, 1 as threshold
               from usage where in_window(received_at) group by device_id",
         ),
@@ -68,6 +68,9 @@ fn a_report_tells_what_lists_show() {
     );
     assert_eq!((live.way, live.reason.as_deref(), live.every.as_deref()), ("live", None, None));
     assert_eq!((live.window.as_deref(), live.bucket.as_deref()), (Some("24h"), Some("15min")));
+    let limits = (live.ttl.as_str(), live.max_block_rate.as_deref(), live.rollout.as_str());
+    assert_eq!((limits, live.step_up), (("1h", Some("0.5%"), "100%"), "none"));
+    assert_eq!((live.actions.len(), live.reads.as_slice()), (1, ["usage".to_owned()].as_slice()));
     assert!(live.state_bytes_per_million.is_some_and(|bytes| bytes > 0));
     let scheduled = super::super::RuleReport::new(
         &rule(
