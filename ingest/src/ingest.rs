@@ -353,14 +353,6 @@ impl Ingest {
         Ok((stored, before))
     }
 
-    /// Returns since when the oldest request waits that was taken into the log's queue and does not count yet: it is not
-    /// synced, or live rules have not seen it. Exact to a group of requests. One atomic load.
-    #[must_use]
-    pub fn waiting_since(&self) -> Option<i64> {
-        let since = self.gauges.waiting_since.load(Ordering::Relaxed);
-        (since > 0).then_some(since)
-    }
-
     /// Returns everything that is visible now, as one consistent cut.
     #[must_use]
     pub fn cut(&self) -> Arc<Cut> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use ingest::{Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
+use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
 use tokio::sync::Semaphore;
@@ -42,7 +42,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     let directories = (own_rules(&config), config.rules.dirs.clone());
     let rulebook = Rulebook::load(Arc::clone(&control), Arc::clone(&engine), directories, Arc::clone(&links), now)?;
     let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
-    let ingest = open_ingest(&config, &control, &enricher, observer, now).await?;
+    let ingest = open_ingest(&config, &control, &enricher, (observer, options.disk.clone()), now).await?;
     let keyring = keyring(&control, options, now)?;
     let verdicts =
         verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
@@ -112,7 +112,7 @@ pub(crate) async fn open_directory(dir: &Path) -> anyhow::Result<Arc<Ingest>> {
     let control = Arc::new(Control::open(dir)?);
     let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
     let enricher = enricher(&config, &control, &salts, now)?;
-    open_ingest(&config, &control, &enricher, Arc::new(Nobody), now).await
+    open_ingest(&config, &control, &enricher, (Arc::new(Nobody), None), now).await
 }
 
 fn enricher(config: &Config, control: &Control, salts: &Arc<Salts>, now: i64) -> anyhow::Result<Arc<Enricher>> {
@@ -126,19 +126,21 @@ async fn open_ingest(
     config: &Config,
     control: &Control,
     enricher: &Arc<Enricher>,
-    observer: Arc<dyn Observer>,
+    (observer, disk): (Arc<dyn Observer>, Option<DiskRef>),
     now: i64,
 ) -> anyhow::Result<Arc<Ingest>> {
     let given = &config.ingest;
     let fingerprint_key = control.secret("fingerprints", now)?;
     let app_id = format!("weir-{}", blake3::Hash::from(control.secret("log", now)?).to_hex());
     let judge = Judge::new(config.limits(), Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
+    let defaults = ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key);
     let settings = ingest::Config {
         segment_bytes_max: given.segment_bytes_max,
         flush_interval_ms: given.flush_interval_ms,
         unflushed_bytes_max: given.unflushed_bytes_max,
         unflushed_age_ms_max: given.unflushed_age_ms_max,
-        ..ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key)
+        disk: disk.unwrap_or_else(|| DiskRef::clone(&defaults.disk)),
+        ..defaults
     };
     let dir = config.server.data.display().to_string();
     Ingest::open(settings, judge, observer).await.with_context(|| format!("cannot open the data directory {dir}"))
