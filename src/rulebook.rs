@@ -92,8 +92,12 @@ pub(crate) struct Rulebook {
     live: LiveRules,
     scheduled: ScheduledRules,
     links: Arc<Links>,
-    /// Every live rule has its state; read by each verdict, so it is not asked of the rules' own lock.
+    /// Every live rule has its state.
     is_warm: AtomicBool,
+    /// Every rule whose hits restrain has its state; read by each verdict, so it is not asked of the rules' own lock.
+    is_restraining_warm: AtomicBool,
+    /// Held while the two above are looked up and noted.
+    warmth: Mutex<()>,
     /// The newest record that counts, microseconds; 0 before the first.
     observed_at: AtomicI64,
     /// When the rules began to read their history, microseconds; 0 before.
@@ -135,6 +139,8 @@ impl Rulebook {
             book,
             links,
             is_warm: AtomicBool::new(false),
+            is_restraining_warm: AtomicBool::new(false),
+            warmth: Mutex::default(),
             observed_at: AtomicI64::new(0),
             began_at: AtomicI64::new(0),
             is_ready: AtomicBool::new(false),
@@ -177,10 +183,23 @@ impl Rulebook {
     }
 
     /// Tells how far the state behind verdicts is. `behind_since` is the log's to tell: its writer hands each record over
-    /// before the next one.
+    /// before the next one. A rule in shadow that is still cold, such as one that was just saved, is no reason for answers
+    /// to be degraded.
     pub(crate) fn freshness(&self, behind_since: Option<i64>) -> Freshness {
         let observed_at = self.observed_at.load(Ordering::Relaxed);
-        Freshness { warm: self.is_warm(), data_as_of: (observed_at > 0).then_some(observed_at), behind_since }
+        let is_restored = self.began_at.load(Ordering::Relaxed) > 0;
+        Freshness {
+            warm: is_restored && self.is_restraining_warm.load(Ordering::Acquire),
+            data_as_of: (observed_at > 0).then_some(observed_at),
+            behind_since,
+        }
+    }
+
+    /// Takes note of which rules have their state. What was looked at last is noted last.
+    fn note_warmth(&self) {
+        let _one_at_a_time = self.warmth.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_restraining_warm.store(self.live.restraining_warm(), Ordering::Release);
+        self.is_warm.store(self.live.all_warm(), Ordering::Release);
     }
 
     /// Returns the actions that rules restrain.

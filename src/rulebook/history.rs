@@ -31,8 +31,10 @@ impl Rulebook {
     /// Makes every live rule read its history again: events were imported past the log.
     pub(crate) fn reload_history(&self) {
         self.is_imported.store(true, Ordering::Release);
+        self.is_restraining_warm.store(false, Ordering::Release);
         self.is_warm.store(false, Ordering::Release);
         self.live.cool();
+        self.note_warmth();
     }
 
     /// Takes open hits and links back from their tables.
@@ -79,7 +81,7 @@ impl Rulebook {
                     transitions.extend(self.resume_hits(&tables, up_to).await);
                 }
                 self.record(ingest, &transitions);
-                self.is_warm.store(self.live.all_warm(), Ordering::Release);
+                self.note_warmth();
             }
             Err(error) => {
                 warn!(%error, "the rules' state is not complete yet; it is tried again");

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ingest::Ingest;
 use queries::rules::LoadedRules;
@@ -37,7 +36,7 @@ impl Rulebook {
         }
         let mut transitions = self.live.install(&rules, now);
         transitions.extend(self.scheduled.install(&rules, now));
-        self.is_warm.store(self.live.all_warm(), Ordering::Release);
+        self.note_warmth();
         self.in_force.store(Arc::new(InForce { rules, problems: loaded.problems }));
         self.wake.notify_one();
         Ok(transitions)

@@ -180,6 +180,12 @@ impl LiveRules {
         self.lock().rules.iter().all(|live| live.is_warm)
     }
 
+    /// Tells whether the state of every rule whose hits restrain is complete: those in shadow change no answer.
+    #[must_use]
+    pub fn restraining_warm(&self) -> bool {
+        self.lock().rules.iter().all(|live| live.is_warm || live.mode != Mode::Live)
+    }
+
     /// Makes every rule cold, so that the next rebuild reads all of them again: events were imported past the log. The cut
     /// of that rebuild is taken after this returns; then what was observed before it is in the cut.
     pub fn cool(&self) {
