@@ -11,8 +11,9 @@ use super::address::Named;
 use super::ask::ask;
 use super::auth::{Authorized, Review};
 use super::error::Problem;
-use super::{App, Weir, json as answer};
+use super::{App, Weir, blocking, json as answer};
 use crate::clock;
+use crate::control::By;
 use crate::verdict::parse_kind;
 
 const EVENTS_MAX: usize = 100;
@@ -42,9 +43,9 @@ type Rows = Vec<Map<String, Value>>;
         override, snoozes, links; the newest events (table, event_id, received_at, trust, what), at most 100; the newest \
         decisions (id, at, action, verdict, score), at most 50; labels"),
         (status = 400, description = "No such kind; the message lists them"),
-        (status = 404, description = "Nothing is known of it")))]
+        (status = 404, description = "Nothing is known of it")), description = "The audit log tells who looked.")]
 pub(crate) async fn show(
-    _auth: Authorized<Review>,
+    auth: Authorized<Review>,
     State(app): State<App>,
     Named((kind, id)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
@@ -60,6 +61,8 @@ pub(crate) async fn show(
     if state.is_empty() && events.is_empty() && decisions.is_empty() && labels.is_empty() {
         return Err(Problem::not_found(format!("nothing is known of this {}", kind.name())));
     }
+    let (noted, detail) = (app.clone(), json!({"entity_kind": kind.name(), "entity": entity}));
+    blocking(move || noted.control.note(By { actor: &auth.key.name, at: now }, "entity.read", &detail)).await??;
     let mut shown = json!({"entity_kind": kind.name(), "entity": entity, "events": events, "decisions": decisions, "labels": labels});
     let state = serde_json::to_value(&state).map_err(Problem::internal)?;
     if let (Value::Object(shown), Value::Object(state)) = (&mut shown, state) {

@@ -84,7 +84,7 @@ fn raw(value: &impl Serialize) -> Box<RawValue> {
 /// Shows a decision: from memory for ten minutes, then from the table `verdicts`.
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "verdicts", summary = "One decision",
     params(("id" = String, Path, description = "The decision's id"),
-        ("explain" = Option<String>, Query, description = "codes (default) or rows, which adds `evidence` to each reason \
+        ("explain" = Option<String>, Query, description = "none, codes (default) or rows, which adds `evidence` to each reason \
             that is a rule's hit, as POST /v1/verdict does")),
     responses((status = 200, description = "The decision, its action, entities and reasons"),
         (status = 404, description = "No such decision; of allows above 1,000 a second only samples are kept")))]
@@ -103,8 +103,10 @@ pub(crate) async fn decision(
             kept.ok_or_else(|| Problem::not_found("there is no decision of this id"))?
         }
     };
-    if asked.explain == Some(DecisionExplain::Rows) {
-        Evidence::new(app).add_to(&mut decision).await;
+    match asked.explain.unwrap_or_default() {
+        Explain::None => ["reasons", "shadow"].into_iter().for_each(|list| decision[list] = serde_json::json!([])),
+        Explain::Codes => {}
+        Explain::Rows => Evidence::new(app).add_to(&mut decision).await,
     }
     Ok(json(&decision))
 }
@@ -112,15 +114,7 @@ pub(crate) async fn decision(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Explained {
-    explain: Option<DecisionExplain>,
-}
-
-/// How much a decision that is read back tells of its reasons; that there are none is for who decides only.
-#[derive(PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum DecisionExplain {
-    Codes,
-    Rows,
+    explain: Option<Explain>,
 }
 
 /// Lists what is restrained now.
