@@ -8,6 +8,7 @@ mod history;
 mod modes;
 mod own;
 mod rows;
+mod run;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use queries::{Engine, HitBook, LiveRules, Mode, Rule, RuleCompiler, RuleFiles, R
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::error;
 
 use rows::rows;
 
@@ -30,22 +31,13 @@ pub(crate) use modes::stored as stored_mode;
 pub(crate) use own::OwnRuleError;
 pub(crate) use rows::common_column;
 
-use crate::clock;
 use crate::control::{Control, ControlError, StoredBacktest};
 use crate::verdict::{Freshness, Links};
 
-/// How often due scheduled rules are looked for.
-const SCHEDULE_LOOK: Duration = Duration::from_millis(500);
-/// How often the rule files are looked at for changes.
-const FILES_LOOK: Duration = Duration::from_secs(2);
 /// For how long after a start `/readyz` waits for the rules to have their state.
 const READY_WAIT: Duration = Duration::from_secs(10);
 /// An import is taken to have ended when nothing of it came for so long.
 const IMPORT_END: Duration = Duration::from_secs(2);
-/// How far scheduled rules stay behind the clock, so that no event in flight is missed.
-const SCHEDULE_LAG_US: i64 = 1_000_000;
-/// How often it is looked whether a live rule blocks too many.
-const BRAKE_LOOK: Duration = Duration::from_secs(15);
 const REBUILD_RETRY: Duration = Duration::from_secs(1);
 
 /// One rule with its mode, as `/v1/rules` shows it.
@@ -108,7 +100,7 @@ pub(crate) struct Rulebook {
     imported_at: AtomicI64,
     /// The history that is to be read next has imported events in it.
     is_imported: AtomicBool,
-    /// Ends the pause between two rounds: there is something to do.
+    /// Something may be cold that was not: the next rebuild need not wait for its look.
     wake: Notify,
 }
 
@@ -262,49 +254,6 @@ impl Rulebook {
             live: self.live.status(),
             open_hits: self.book.len(),
             problems: self.problems(&in_force),
-        }
-    }
-
-    /// Runs until the process ends: restores hits and links, then keeps state, schedule and files up to date.
-    pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
-        self.restore(&ingest).await;
-        self.began_at.store(clock::now(), Ordering::Release);
-        let mut files_looked = tokio::time::Instant::now();
-        let mut brake_looked = tokio::time::Instant::now();
-        loop {
-            self.look_at_imports();
-            if !self.is_warm() {
-                self.warm_up(&ingest).await;
-            }
-            // A moment behind the clock, and taken before the cut: what was received by then is in it.
-            let as_of = clock::now() - SCHEDULE_LAG_US;
-            let tables = tables(&ingest);
-            let transitions = self.scheduled.run_due(&self.engine, &tables, as_of).await;
-            self.record(&ingest, &transitions);
-            drop(tables);
-            if brake_looked.elapsed() >= BRAKE_LOOK {
-                brake_looked = tokio::time::Instant::now();
-                self.brake(&ingest, &providers(&ingest.cut())).await;
-            }
-            if files_looked.elapsed() >= FILES_LOOK {
-                files_looked = tokio::time::Instant::now();
-                let (rulebook, ingest) = (Arc::clone(&self), Arc::clone(&ingest));
-                if let Err(error) = tokio::task::spawn_blocking(move || rulebook.look_at_files(&ingest)).await {
-                    error!(%error, "the rule files could not be looked at");
-                }
-                on_change(&self);
-            }
-            let _ = tokio::time::timeout(SCHEDULE_LOOK, self.wake.notified()).await;
-        }
-    }
-
-    fn look_at_files(&self, ingest: &Ingest) {
-        let mut files = self.files();
-        let Some(loaded) = files.reload_if_changed(&self.compiler) else { return };
-        info!(rules = loaded.rules.len(), problems = loaded.problems.len(), "the rule files have changed");
-        match self.put_in_force(loaded, clock::now()) {
-            Ok(transitions) => self.record(ingest, &transitions),
-            Err(error) => error!(%error, "changed rules could not be put in force"),
         }
     }
 
