@@ -5,12 +5,15 @@
 
 mod brake;
 mod history;
+mod modes;
+mod own;
 mod rows;
+mod run;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,28 +22,22 @@ use queries::rules::{LiveLimits, LiveStatus};
 use queries::{Engine, HitBook, LiveRules, Mode, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 use queries::{Tables, Transition, catalogue::SourceProblem};
 use serde::Serialize;
-use tracing::{error, info, warn};
+use tokio::sync::Notify;
+use tracing::error;
 
 use rows::rows;
 
+pub(crate) use modes::stored as stored_mode;
+pub(crate) use own::OwnRuleError;
 pub(crate) use rows::common_column;
 
-use crate::clock;
-use crate::control::{Control, ControlError, StoredBacktest, StoredMode};
+use crate::control::{Control, ControlError, StoredBacktest};
 use crate::verdict::{Freshness, Links};
 
-/// How often due scheduled rules are looked for.
-const SCHEDULE_LOOK: Duration = Duration::from_millis(500);
-/// How often the rule files are looked at for changes.
-const FILES_LOOK: Duration = Duration::from_secs(2);
 /// For how long after a start `/readyz` waits for the rules to have their state.
 const READY_WAIT: Duration = Duration::from_secs(10);
 /// An import is taken to have ended when nothing of it came for so long.
 const IMPORT_END: Duration = Duration::from_secs(2);
-/// How far scheduled rules stay behind the clock, so that no event in flight is missed.
-const SCHEDULE_LAG_US: i64 = 1_000_000;
-/// How often it is looked whether a live rule blocks too many.
-const BRAKE_LOOK: Duration = Duration::from_secs(15);
 const REBUILD_RETRY: Duration = Duration::from_secs(1);
 
 /// One rule with its mode, as `/v1/rules` shows it.
@@ -76,14 +73,23 @@ pub(crate) struct Rulebook {
     control: Arc<Control>,
     engine: Arc<Engine>,
     compiler: RuleCompiler,
+    /// Where the user's own rules lie, which are saved over HTTP.
+    own: PathBuf,
+    /// Where the operator's lie, over those.
+    operators: Vec<PathBuf>,
+    /// Held while files, modes and what is in force change, so that they change in the same order.
     files: Mutex<RuleFiles>,
     in_force: ArcSwap<InForce>,
     book: Arc<HitBook>,
     live: LiveRules,
     scheduled: ScheduledRules,
     links: Arc<Links>,
-    /// Every live rule has its state; read by each verdict, so it is not asked of the rules' own lock.
+    /// Every live rule has its state.
     is_warm: AtomicBool,
+    /// Every rule whose hits restrain has its state; read by each verdict, so it is not asked of the rules' own lock.
+    is_restraining_warm: AtomicBool,
+    /// Held while the two above are looked up and noted.
+    warmth: Mutex<()>,
     /// The newest record that counts, microseconds; 0 before the first.
     observed_at: AtomicI64,
     /// When the rules began to read their history, microseconds; 0 before.
@@ -94,25 +100,30 @@ pub(crate) struct Rulebook {
     imported_at: AtomicI64,
     /// The history that is to be read next has imported events in it.
     is_imported: AtomicBool,
+    /// Something may be cold that was not: the next rebuild need not wait for its look.
+    wake: Notify,
 }
 
 impl Rulebook {
-    /// Loads the rules: built-in ones, then these directories over them.
+    /// Loads the rules: built-in ones, then the user's own, then the operator's over them.
     ///
     /// # Errors
     /// When the control database cannot be read. Bad files are problems, not errors.
     pub(crate) fn load(
         control: Arc<Control>,
         engine: Arc<Engine>,
-        directories: Vec<PathBuf>,
+        (own, operators): (PathBuf, Vec<PathBuf>),
         links: Arc<Links>,
         now: i64,
     ) -> Result<Arc<Self>, ControlError> {
         let book = Arc::new(HitBook::new());
+        let directories = std::iter::once(&own).chain(&operators).cloned().collect();
         let rulebook = Arc::new(Self {
             control,
             compiler: compiler(Arc::clone(&engine)),
             engine,
+            own,
+            operators,
             files: Mutex::new(RuleFiles::new(directories)),
             in_force: ArcSwap::default(),
             live: LiveRules::new(Arc::clone(&book), LiveLimits::default()),
@@ -120,50 +131,24 @@ impl Rulebook {
             book,
             links,
             is_warm: AtomicBool::new(false),
+            is_restraining_warm: AtomicBool::new(false),
+            warmth: Mutex::default(),
             observed_at: AtomicI64::new(0),
             began_at: AtomicI64::new(0),
             is_ready: AtomicBool::new(false),
             imported_at: AtomicI64::new(0),
             is_imported: AtomicBool::new(false),
+            wake: Notify::new(),
         });
-        let loaded = rulebook.files().load(&rulebook.compiler);
-        rulebook.put_in_force(loaded.rules, loaded.problems, now)?;
+        let mut files = rulebook.files();
+        let loaded = files.load(&rulebook.compiler);
+        rulebook.put_in_force(loaded, now)?;
+        drop(files);
         Ok(rulebook)
     }
 
-    fn files(&self) -> std::sync::MutexGuard<'_, RuleFiles> {
+    fn files(&self) -> MutexGuard<'_, RuleFiles> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives each rule its mode (what was set for this version, else the header's) and installs them all.
-    fn put_in_force(
-        &self,
-        rules: Vec<Arc<Rule>>,
-        problems: Vec<SourceProblem>,
-        now: i64,
-    ) -> Result<Vec<Transition>, ControlError> {
-        for problem in &problems {
-            warn!(%problem, "a rule file is left out");
-        }
-        let modes: HashMap<(String, String), Mode> = self
-            .control
-            .rule_modes()?
-            .into_iter()
-            .filter_map(|stored| Some(((stored.rule, stored.version), Mode::parse(&stored.mode)?)))
-            .collect();
-        let rules: Vec<(Arc<Rule>, Mode)> = rules
-            .into_iter()
-            .map(|rule| {
-                let set = modes.get(&(rule.name.to_string(), rule.version.to_string()));
-                let mode = set.copied().unwrap_or(rule.headers.mode);
-                (rule, mode)
-            })
-            .collect();
-        let mut transitions = self.live.install(&rules, now);
-        transitions.extend(self.scheduled.install(&rules, now));
-        self.is_warm.store(self.live.all_warm(), Ordering::Release);
-        self.in_force.store(Arc::new(InForce { rules, problems }));
-        Ok(transitions)
     }
 
     /// Returns the open hits.
@@ -189,10 +174,24 @@ impl Rulebook {
         is_ready
     }
 
-    /// Tells how far the state behind verdicts is.
-    pub(crate) fn freshness(&self) -> Freshness {
+    /// Tells how far the state behind verdicts is. `behind_since` is the log's to tell: its writer hands each record over
+    /// before the next one. A rule in shadow that is still cold, such as one that was just saved, is no reason for answers
+    /// to be degraded.
+    pub(crate) fn freshness(&self, behind_since: Option<i64>) -> Freshness {
         let observed_at = self.observed_at.load(Ordering::Relaxed);
-        Freshness { warm: self.is_warm(), data_as_of: (observed_at > 0).then_some(observed_at), behind_since: None }
+        let is_restored = self.began_at.load(Ordering::Relaxed) > 0;
+        Freshness {
+            warm: is_restored && self.is_restraining_warm.load(Ordering::Acquire),
+            data_as_of: (observed_at > 0).then_some(observed_at),
+            behind_since,
+        }
+    }
+
+    /// Takes note of which rules have their state. What was looked at last is noted last.
+    fn note_warmth(&self) {
+        let _one_at_a_time = self.warmth.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_restraining_warm.store(self.live.restraining_warm(), Ordering::Release);
+        self.is_warm.store(self.live.all_warm(), Ordering::Release);
     }
 
     /// Returns the actions that rules restrain.
@@ -242,41 +241,9 @@ impl Rulebook {
         self.control.put_backtest(backtest)
     }
 
-    /// Tells whether a backtest is ground for this version of a rule to go live: it tested this very version, at the pace
-    /// at which the rule runs. In words, why not.
-    ///
-    /// # Errors
-    /// When the control database cannot be read.
-    pub(crate) fn check_backtest(&self, id: &str, rule: &Rule) -> Result<Result<(), String>, ControlError> {
-        Ok(match self.control.backtest(id)? {
-            None => Err(format!("there is no backtest {id:?}")),
-            Some(test) if *test.rule != *rule.name || *test.version != *rule.version => Err(format!(
-                "backtest {id:?} tested {} in version {}, not {} in {}",
-                test.rule, test.version, rule.name, rule.version
-            )),
-            Some(test) if test.approximate => Err(format!(
-                "backtest {id:?} is approximate: it asked less often than the rule runs; test a shorter range"
-            )),
-            Some(_) => Ok(()),
-        })
-    }
-
     /// Returns one rule and its mode.
     pub(crate) fn get(&self, name: &str) -> Option<(Arc<Rule>, Mode)> {
         self.in_force.load().rules.iter().find(|(rule, _)| &*rule.name == name).cloned()
-    }
-
-    /// Sets the mode of a rule's present version. Durable once `Ok`; the transitions go to the log.
-    ///
-    /// # Errors
-    /// When the control database cannot be written.
-    pub(crate) fn set_mode(&self, ingest: &Ingest, set: StoredMode) -> Result<(), ControlError> {
-        self.control.put_rule_mode(&set)?;
-        let in_force = self.in_force.load();
-        let rules = in_force.rules.iter().map(|(rule, _)| Arc::clone(rule)).collect();
-        let transitions = self.put_in_force(rules, in_force.problems.clone(), set.set_at)?;
-        self.record(ingest, &transitions);
-        Ok(())
     }
 
     /// Returns the state of all.
@@ -287,45 +254,6 @@ impl Rulebook {
             live: self.live.status(),
             open_hits: self.book.len(),
             problems: self.problems(&in_force),
-        }
-    }
-
-    /// Runs until the process ends: restores hits and links, then keeps state, schedule and files up to date.
-    pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
-        self.restore(&ingest).await;
-        self.began_at.store(clock::now(), Ordering::Release);
-        let mut files_looked = tokio::time::Instant::now();
-        let mut brake_looked = tokio::time::Instant::now();
-        loop {
-            self.look_at_imports();
-            if !self.is_warm() {
-                self.warm_up(&ingest).await;
-            }
-            // A moment behind the clock, and taken before the cut: what was received by then is in it.
-            let as_of = clock::now() - SCHEDULE_LAG_US;
-            let tables = tables(&ingest);
-            let transitions = self.scheduled.run_due(&self.engine, &tables, as_of).await;
-            self.record(&ingest, &transitions);
-            drop(tables);
-            if brake_looked.elapsed() >= BRAKE_LOOK {
-                brake_looked = tokio::time::Instant::now();
-                self.brake(&ingest, &providers(&ingest.cut())).await;
-            }
-            if files_looked.elapsed() >= FILES_LOOK {
-                files_looked = tokio::time::Instant::now();
-                self.look_at_files(&ingest);
-                on_change(&self);
-            }
-            tokio::time::sleep(SCHEDULE_LOOK).await;
-        }
-    }
-
-    fn look_at_files(&self, ingest: &Ingest) {
-        let Some(loaded) = self.files().reload_if_changed(&self.compiler) else { return };
-        info!(rules = loaded.rules.len(), problems = loaded.problems.len(), "the rule files have changed");
-        match self.put_in_force(loaded.rules, loaded.problems, clock::now()) {
-            Ok(transitions) => self.record(ingest, &transitions),
-            Err(error) => error!(%error, "changed rules could not be put in force"),
         }
     }
 

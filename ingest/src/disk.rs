@@ -44,7 +44,7 @@ pub type DiskRef = Arc<dyn Disk>;
 ///
 /// # Errors
 /// Whatever the system says.
-pub(crate) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+pub fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -64,7 +64,7 @@ pub(crate) fn create_dir(disk: &dyn Disk, path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the system says; `path` is then untouched.
-pub(crate) fn write_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let staged = path.with_extension("staged");
     let mut file = File::create(&staged)?;
     io::Write::write_all(&mut file, bytes)?;

@@ -301,9 +301,12 @@ impl Ingest {
             Phase::Failed(why) => return Err(IngestError::NotReady(why.clone())),
         };
         self.check_load()?;
-        let queued_bytes = rows.bytes() as u64;
+        let (queued_bytes, queued_at) = (rows.bytes() as u64, chrono::Utc::now().timestamp_micros());
         self.gauges.queued_bytes.fetch_add(queued_bytes, Ordering::Relaxed);
-        jobs.try_send(Job::Append(Request { rows, reply, queued_bytes })).map_err(|error| {
+        // If the writer is idle. If not, it comes to this request in its turn and notes it then.
+        let waiting_since = &self.gauges.waiting_since;
+        let _ = waiting_since.compare_exchange(0, queued_at, Ordering::Relaxed, Ordering::Relaxed);
+        jobs.try_send(Job::Append(Request { rows, reply, queued_bytes, queued_at })).map_err(|error| {
             self.gauges.queued_bytes.fetch_sub(queued_bytes, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => overloaded(250, "the log's queue is full"),

@@ -31,7 +31,7 @@ mod writer;
 
 pub use buffer::Cut;
 pub use dedupe::{DedupeStatus, Fingerprint, Fingerprinter};
-pub use disk::{Disk, DiskRef, RealDisk};
+pub use disk::{Disk, DiskRef, RealDisk, create_dir, write_file};
 pub use enrich::{AddressFacts, AgentFacts, DatabaseStatus, EmailFacts, Enricher, EnricherStatus, SaltSource};
 pub use error::IngestError;
 pub use ingest::{Config, ImportOrigin, Ingest, Receipt, Recovery, lake_store, lock_directory};

@@ -195,6 +195,7 @@ const HITS: &[Column] = &[
     ),
     column("first_at", Time, Abuse, "the first true point of this hit"),
     column("until", Time, Abuse, "when it ends unless it becomes true again"),
+    column("cause", Text, Abuse, "why it ended: expired, rule_deleted, rule_changed or rule_off; null unless closed"),
 ];
 
 const VERDICTS: &[Column] = &[

@@ -1,4 +1,4 @@
-//! What `/v1/status` and `/metrics` tell of a data directory.
+//! What `/v1/status`, `/metrics` and verdicts are told of a data directory's state.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -65,6 +65,14 @@ pub struct Status {
 }
 
 impl Ingest {
+    /// Returns since when the oldest request waits that was taken into the log's queue and does not count yet: it is not
+    /// synced, or live rules have not seen it. Exact to a group of requests. One atomic load.
+    #[must_use]
+    pub fn waiting_since(&self) -> Option<i64> {
+        let since = self.gauges.waiting_since.load(Ordering::Relaxed);
+        (since > 0).then_some(since)
+    }
+
     /// Returns the state of everything.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -69,6 +69,8 @@ pub(crate) struct Request {
     pub(crate) reply: Option<Reply>,
     /// What the request added to the gauge of queued bytes; nothing for rows that never were in the queue.
     pub(crate) queued_bytes: u64,
+    /// When it was queued, microseconds since the Unix epoch.
+    pub(crate) queued_at: i64,
 }
 
 pub(crate) enum Job {
@@ -93,6 +95,8 @@ pub(crate) struct Epoch {
 pub(crate) struct Gauges {
     /// Rows waiting for the writer, bytes.
     pub(crate) queued_bytes: AtomicU64,
+    /// When the oldest request was queued that does not count yet; 0 when there is none.
+    pub(crate) waiting_since: AtomicI64,
     /// Rows in the log but in no file yet, bytes in memory.
     pub(crate) unflushed_bytes: AtomicU64,
     /// When the oldest unflushed row was received; 0 when there is none.
@@ -158,9 +162,10 @@ impl Writer {
             }
             let mut group = Vec::new();
             if !own.is_empty() {
-                group.push(Request { rows: std::mem::take(&mut own), reply: None, queued_bytes: 0 });
+                let rows = std::mem::take(&mut own);
+                group.push(Request { rows, reply: None, queued_bytes: 0, queued_at: now_us() });
             }
-            let stop = gather(jobs, &mut group);
+            let stop = gather(jobs, &mut group, &self.gauges);
             if !group.is_empty() {
                 own = self.commit(group);
             }
@@ -320,24 +325,34 @@ impl Writer {
 }
 
 /// Waits for work and takes as much as one record holds. Returns true when told to stop.
-fn gather(jobs: &Receiver<Job>, group: &mut Vec<Request>) -> bool {
+///
+/// `waiting_since` is moved on here: to the oldest of the group, or to nothing when there is no work. A request that is
+/// queued between the look into the queue and the note that it is empty is taken at once, and notes itself then.
+fn gather(jobs: &Receiver<Job>, group: &mut Vec<Request>, gauges: &Gauges) -> bool {
     let (mut rows, mut bytes) = (0, 0);
+    if let Some(own) = group.first() {
+        gauges.waiting_since.store(own.queued_at, Ordering::Relaxed);
+    }
     loop {
-        let job = if group.is_empty() {
-            match jobs.recv_timeout(TICK) {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => return false,
-                Err(RecvTimeoutError::Disconnected) => return true,
-            }
-        } else {
-            match jobs.try_recv() {
-                Ok(job) => job,
-                Err(_) => return false,
+        let job = match jobs.try_recv() {
+            Ok(job) => job,
+            Err(_) if !group.is_empty() => return false,
+            Err(_) => {
+                gauges.waiting_since.store(0, Ordering::Relaxed);
+                match jobs.recv_timeout(TICK) {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout) => return false,
+                    Err(RecvTimeoutError::Disconnected) => return true,
+                }
             }
         };
         match job {
             Job::Stop => return true,
             Job::Append(request) => {
+                // Requests of one queue come in its order, so the first is the oldest; Weir's own rows are newer.
+                if group.iter().all(|other| other.queued_at > request.queued_at) {
+                    gauges.waiting_since.store(request.queued_at, Ordering::Relaxed);
+                }
                 rows += request.rows.len();
                 bytes += request.rows.bytes();
                 group.push(request);

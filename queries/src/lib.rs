@@ -21,6 +21,6 @@ pub use catalogue::{Catalogue, StoredQuery};
 pub use engine::{Answer, Engine, EngineConfig, Params, Tables, View, views};
 pub use error::QueryError;
 pub use forms::{Form, encode, json as to_json};
-pub use hits::{EntityKind, Hit, HitBook, HitsOf, Mode, Restraint, StepUp, Transition, TransitionKind};
+pub use hits::{EndCause, EntityKind, Hit, HitBook, HitsOf, Mode, Restraint, StepUp, Transition, TransitionKind};
 pub use rules::{LiveRules, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 pub use score::points_to_score;

@@ -10,7 +10,7 @@ use super::print_line;
 use super::remote::{Remote, RemoteArgs};
 use crate::clock;
 use crate::config::Config;
-use crate::control::{Control, Keyring};
+use crate::control::{By, Control, Keyring};
 use crate::http::CreateKey;
 
 #[derive(Args, Clone, Debug)]
@@ -116,7 +116,7 @@ fn in_directory(args: &KeysArgs) -> anyhow::Result<bool> {
     match &args.command {
         KeysCommand::Create { .. } => {
             let new: CreateKey = serde_json::from_value(wire(&args.command))?;
-            let (stored, text) = keyring.create(new.check(now).map_err(super::misuse)?, now)?;
+            let (stored, text) = keyring.create(new.check(now).map_err(super::misuse)?, By::command(now))?;
             print_line(text)?;
             eprintln!("This key is shown once; keep it. Its id is {}.", stored.id);
         }
@@ -126,7 +126,7 @@ fn in_directory(args: &KeysArgs) -> anyhow::Result<bool> {
             }
         }
         KeysCommand::Revoke { id } => {
-            if !keyring.revoke(id)? {
+            if !keyring.revoke(id, By::command(now))? {
                 anyhow::bail!("there is no key with the id {id:?}");
             }
         }

@@ -4,6 +4,7 @@ mod backtest;
 mod check;
 mod demo;
 mod directory;
+mod explain;
 mod keys;
 mod query;
 mod remote;
@@ -61,7 +62,7 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Run a stored query, or list them
     Query(query::QueryArgs),
-    /// List and check rules
+    /// List, check, explain and backtest rules
     Rules(rules::RulesArgs),
     /// Create, list and revoke API keys
     Keys(keys::KeysArgs),

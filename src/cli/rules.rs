@@ -1,10 +1,9 @@
-//! `weir rules`: which rules there are, and how each will run.
+//! `weir rules`: which rules there are, and how each will run. `explain.rs` and `backtest.rs` say more of one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use queries::{Engine, RuleFiles, RuleReport, rules::LoadedRules};
+use queries::{Engine, Rule, RuleCompiler, RuleFiles, RuleReport, rules::LoadedRules};
 
 use super::print_line;
 use super::remote::{Remote, RemoteArgs};
@@ -13,7 +12,7 @@ use crate::{rulebook, score, serve};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir rules list --url http://127.0.0.1:8600 --key $KEY\n  weir rules check\n  \
-    weir rules check --rules ./my-rules\n  weir rules backtest card_testing --since 30d --data ./weir-data")]
+    weir rules check --rules ./my-rules\n  weir rules explain card_testing\n  weir rules backtest card_testing --since 30d --data ./weir-data")]
 pub(super) struct RulesArgs {
     #[command(subcommand)]
     command: RulesCommand,
@@ -25,6 +24,8 @@ enum RulesCommand {
     List(Where),
     /// Plan every rule and say how it will run, why, and what its state costs; exit code 1 if a file is wrong
     Check(Where),
+    /// Print a rule's page: what it finds, what it asks for, how it runs, and its SQL
+    Explain(super::explain::ExplainArgs),
     /// Say what a rule would have found in the past
     Backtest(super::backtest::BacktestArgs),
     /// Score the rules on a simulated history with every kind of abuse
@@ -64,6 +65,7 @@ pub(super) fn run(args: &RulesArgs) -> anyhow::Result<bool> {
             None => Ok(show(place, false)?),
         },
         RulesCommand::Check(place) => show(place, true),
+        RulesCommand::Explain(args) => super::explain::run(args),
         RulesCommand::Backtest(args) => super::backtest::run(args),
         RulesCommand::Score(args) => score::run(args, &mut std::io::stdout().lock()),
     }
@@ -80,7 +82,7 @@ fn show(place: &Where, all: bool) -> anyhow::Result<bool> {
         let report = RuleReport::new(rule, rule.headers.mode);
         print_line(format_args!("{:<24} {:<8} {:<10} {}", report.name, report.mode.name(), report.way, report.title))?;
         if all {
-            print_line(explain(&report))?;
+            print_line(describe(&report))?;
         }
     }
     for problem in &loaded.problems {
@@ -89,7 +91,7 @@ fn show(place: &Where, all: bool) -> anyhow::Result<bool> {
     Ok(loaded.problems.is_empty())
 }
 
-fn explain(report: &RuleReport) -> String {
+fn describe(report: &RuleReport) -> String {
     let mut lines = vec![format!("    version {} of {}", report.version, report.file)];
     lines.push(format!(
         "    judges {}; asks for {}, {} points",
@@ -112,9 +114,24 @@ fn explain(report: &RuleReport) -> String {
 
 /// Reads and plans all rules, over tables without rows.
 pub(super) fn load(config: &Config) -> anyhow::Result<LoadedRules> {
+    with_compiler(|compiler| RuleFiles::new(serve::rule_directories(config)).load(compiler))
+}
+
+/// Reads and plans the built-in rules, and no others.
+pub(super) fn built_in() -> anyhow::Result<LoadedRules> {
+    with_compiler(|compiler| RuleFiles::new(Vec::new()).load(compiler))
+}
+
+/// Plans one text.
+pub(super) fn compile(name: &str, file: &str, text: &str) -> anyhow::Result<Rule> {
+    let compiled = with_compiler(|compiler| compiler.compile(name, file, text))?;
+    compiled.map_err(|problem| super::misuse(problem.to_string()))
+}
+
+fn with_compiler<T>(work: impl FnOnce(&RuleCompiler) -> T) -> anyhow::Result<T> {
     let spill = std::env::temp_dir().join(format!("weir-check-{}", std::process::id()));
     let engine = Engine::new(queries::EngineConfig::new(&spill), Vec::new())?;
-    let loaded = RuleFiles::new(serve::rule_directories(config)).load(&rulebook::compiler(Arc::clone(&engine)));
+    let done = work(&rulebook::compiler(engine));
     let _ = std::fs::remove_dir_all(spill);
-    Ok(loaded)
+    Ok(done)
 }

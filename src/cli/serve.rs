@@ -51,7 +51,8 @@ pub(super) fn run(args: &ServeArgs) -> anyhow::Result<bool> {
             config.server.listen
         )));
     }
-    let options = Options { fixed_keys: admin_key()?.into_iter().collect(), behind_proxy: args.behind_proxy };
+    let fixed_keys = admin_key()?.into_iter().collect();
+    let options = Options { fixed_keys, behind_proxy: args.behind_proxy, ..Options::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("weir-http").build()?;
     runtime.block_on(serve::run(config, options, |_, _| {}, serve::signalled()))?;
     Ok(true)

@@ -1,7 +1,9 @@
 //! Backtests that were run: the proof that a version of a rule was tested before it goes live.
 
 use rusqlite::{OptionalExtension, params};
+use serde_json::json;
 
+use super::audit::By;
 use super::{Control, ControlError};
 
 /// Backtests kept; the oldest go first.
@@ -31,27 +33,31 @@ pub(crate) struct StoredBacktest {
 impl Control {
     /// Keeps a backtest. Durable once `Ok`.
     pub(crate) fn put_backtest(&self, backtest: &StoredBacktest) -> Result<(), ControlError> {
-        let connection = self.connection();
-        connection.execute(
-            "insert into backtests (id, rule, version, approximate, range_from, range_to, made_by, made_at, report)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                backtest.id,
-                backtest.rule,
-                backtest.version,
-                backtest.approximate,
-                backtest.range.0,
-                backtest.range.1,
-                backtest.made_by,
-                backtest.made_at,
-                backtest.report
-            ],
-        )?;
-        connection.execute(
-            "delete from backtests where id not in (select id from backtests order by made_at desc, id desc limit ?1)",
-            params![KEPT_MAX],
-        )?;
-        Ok(())
+        let by = By { actor: &backtest.made_by, at: backtest.made_at };
+        let detail = json!({"backtest_id": backtest.id, "rule": backtest.rule, "version": backtest.version});
+        let kept = self.change(by, "rule.backtested", &detail, |transaction| {
+            transaction.execute(
+                "insert into backtests (id, rule, version, approximate, range_from, range_to, made_by, made_at, report)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    backtest.id,
+                    backtest.rule,
+                    backtest.version,
+                    backtest.approximate,
+                    backtest.range.0,
+                    backtest.range.1,
+                    backtest.made_by,
+                    backtest.made_at,
+                    backtest.report
+                ],
+            )?;
+            transaction.execute(
+                "delete from backtests where id not in (select id from backtests order by made_at desc, id desc limit ?1)",
+                params![KEPT_MAX],
+            )?;
+            Ok(true)
+        });
+        kept.map(drop)
     }
 
     /// Returns a backtest by its id.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use subtle::ConstantTimeEq;
 
+use super::audit::By;
 use super::key::{Key, KeyText, Purposes, Scopes};
 use super::keys::{NewKey, StoredKey, hash_secret};
 use super::rate::Quota;
@@ -64,21 +65,22 @@ impl Keyring {
     }
 
     /// Makes a key; usable at once, durable once `Ok`.
-    pub(crate) fn create(&self, new: NewKey, now: i64) -> Result<(StoredKey, KeyText), ControlError> {
+    pub(crate) fn create(&self, new: NewKey, by: By<'_>) -> Result<(StoredKey, KeyText), ControlError> {
         if self.fixed.iter().any(|key| *key.name == *new.name) {
             return Err(ControlError::Taken(format!("a key named {:?} exists already", new.name)));
         }
-        let made = self.control.create_key(new, &self.hash_key, now)?;
+        let made = self.control.create_key(new, &self.hash_key, by)?;
         self.reload()?;
         Ok(made)
     }
 
     /// Revokes a key; the next request with it is refused.
-    pub(crate) fn revoke(&self, id: &str) -> Result<bool, ControlError> {
+    pub(crate) fn revoke(&self, id: &str, by: By<'_>) -> Result<bool, ControlError> {
         if self.fixed.iter().any(|key| key.id == id) {
             return Err(ControlError::Invalid("this key was given at start; remove it there and restart".into()));
         }
-        let revoked = self.control.revoke_key(id)?;
+        let name = self.keys.load().values().find(|key| key.id == id).map(|key| Arc::clone(&key.name));
+        let revoked = self.control.revoke_key(id, name.as_deref(), by)?;
         self.reload()?;
         Ok(revoked)
     }
@@ -139,7 +141,7 @@ mod tests {
     fn only_the_whole_text_of_a_living_key_opens() {
         let ring = ring(&[]);
         assert!(ring.is_empty());
-        let (stored, text) = ring.create(new_key("bi", Some(100)), 1).unwrap();
+        let (stored, text) = ring.create(new_key("bi", Some(100)), By::weir(1)).unwrap();
         let text = text.to_string();
         assert_eq!(*ring.authenticate(&text, 99).unwrap().name, *"bi");
         assert!(ring.authenticate(&text, 100).is_none(), "expired");
@@ -147,7 +149,7 @@ mod tests {
         assert!(ring.authenticate(&format!("{}{other}", &text[..text.len() - 1]), 1).is_none());
         assert!(ring.authenticate(&text[..text.len() - 1], 1).is_none());
         assert!(ring.authenticate("wk_nobody_0123456789abcdef", 1).is_none());
-        assert!(ring.revoke(&stored.id).unwrap());
+        assert!(ring.revoke(&stored.id, By::weir(2)).unwrap());
         assert!(ring.authenticate(&text, 1).is_none(), "revoked at once");
     }
 
@@ -157,7 +159,7 @@ mod tests {
         let ring = ring(&[(text.clone(), Scopes::ALL)]);
         assert!(ring.authenticate(&text.to_string(), 1).unwrap().scopes.has(Scope::Admin));
         assert!(ring.control.keys().unwrap().is_empty());
-        assert!(ring.revoke("fixed_root").is_err());
-        assert!(matches!(ring.create(new_key("root", None), 1), Err(ControlError::Taken(_))));
+        assert!(ring.revoke("fixed_root", By::weir(2)).is_err());
+        assert!(matches!(ring.create(new_key("root", None), By::weir(1)), Err(ControlError::Taken(_))));
     }
 }

@@ -1,7 +1,9 @@
 //! API keys in the control database. A key's secret is stored as a keyed hash and cannot be shown again.
 
 use rusqlite::{Row, params};
+use serde_json::json;
 
+use super::audit::By;
 use super::key::{KeyText, Purposes, Scopes, check_name, random_id};
 use super::rate::Rate;
 use super::{Control, ControlError};
@@ -50,29 +52,33 @@ impl Control {
         &self,
         new: NewKey,
         hash_key: &[u8; 32],
-        now: i64,
+        by: By<'_>,
     ) -> Result<(StoredKey, KeyText), ControlError> {
         check_name(&new.name).map_err(ControlError::Invalid)?;
         let text = KeyText::generate(&new.name);
-        let stored =
-            StoredKey { id: random_id("key_"), hash: hash_secret(hash_key, &text.secret), created_at: now, spec: new };
+        let hash = hash_secret(hash_key, &text.secret);
+        let stored = StoredKey { id: random_id("key_"), hash, created_at: by.at, spec: new };
         let spec = &stored.spec;
-        let inserted = self.connection().execute(
-            "insert into keys (id, name, hash, scopes, origins, rate, purposes, created_at, expires_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (name) do nothing",
-            params![
-                stored.id,
-                spec.name,
-                stored.hash,
-                spec.scopes.names().join(" "),
-                spec.origins.join(" "),
-                spec.rate.map(|rate| rate.to_string()),
-                spec.purposes.names().join(" "),
-                stored.created_at,
-                spec.expires_at,
-            ],
-        )?;
-        if inserted == 0 {
+        let detail = json!({"id": stored.id, "name": spec.name, "scopes": spec.scopes.names()});
+        let inserted = self.change(by, "key.created", &detail, |transaction| {
+            let inserted = transaction.execute(
+                "insert into keys (id, name, hash, scopes, origins, rate, purposes, created_at, expires_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) on conflict (name) do nothing",
+                params![
+                    stored.id,
+                    spec.name,
+                    stored.hash,
+                    spec.scopes.names().join(" "),
+                    spec.origins.join(" "),
+                    spec.rate.map(|rate| rate.to_string()),
+                    spec.purposes.names().join(" "),
+                    stored.created_at,
+                    spec.expires_at,
+                ],
+            )?;
+            Ok(inserted > 0)
+        })?;
+        if !inserted {
             return Err(ControlError::Taken(format!("a key named {:?} exists already", stored.spec.name)));
         }
         Ok((stored, text))
@@ -88,9 +94,11 @@ impl Control {
         Ok(keys)
     }
 
-    /// Forgets a key. Returns whether there was one. Durable once `Ok`.
-    pub(crate) fn revoke_key(&self, id: &str) -> Result<bool, ControlError> {
-        Ok(self.connection().execute("delete from keys where id = ?1", [id])? > 0)
+    /// Forgets a key. Returns whether there was one. Durable once `Ok`. The name is for the audit log.
+    pub(crate) fn revoke_key(&self, id: &str, name: Option<&str>, by: By<'_>) -> Result<bool, ControlError> {
+        self.change(by, "key.revoked", &json!({"id": id, "name": name}), |transaction| {
+            Ok(transaction.execute("delete from keys where id = ?1", [id])? > 0)
+        })
     }
 }
 
@@ -131,13 +139,16 @@ mod tests {
             purposes: Purposes::DEFAULT,
             expires_at: Some(7),
         };
-        let (stored, text) = control.create_key(new.clone(), &[1; 32], 5).unwrap();
+        let (stored, text) = control.create_key(new.clone(), &[1; 32], By::weir(5)).unwrap();
         assert_eq!(stored.hash, hash_secret(&[1; 32], &text.secret));
-        assert!(matches!(control.create_key(new, &[1; 32], 6), Err(ControlError::Taken(_))));
+        assert!(matches!(control.create_key(new, &[1; 32], By::weir(6)), Err(ControlError::Taken(_))));
         let kept = control.keys().unwrap();
         assert_eq!(kept.len(), 1);
         assert_eq!(format!("{:?}", kept[0]), format!("{stored:?}"));
-        assert!(control.revoke_key(&stored.id).unwrap());
-        assert!(!control.revoke_key(&stored.id).unwrap());
+        let by = By { actor: "ops", at: 7 };
+        assert!(control.revoke_key(&stored.id, Some("shop"), by).unwrap());
+        assert!(!control.revoke_key(&stored.id, None, by).unwrap());
+        let told: Vec<String> = control.audit(None, 9).unwrap().into_iter().map(|line| line.action).collect();
+        assert_eq!(told, ["key.revoked", "key.created"], "and nothing of what was refused");
     }
 }

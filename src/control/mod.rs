@@ -1,7 +1,9 @@
-//! The small state that is not events: keys, overrides, rule modes and the data directory's secrets, in one SQLite file.
+//! The small state that is not events: keys, overrides, snoozes, rule modes and the data directory's secrets, in one SQLite file.
 //! Every write is durable when its call returns (`synchronous = FULL`), and deleted rows are overwritten
-//! (`secure_delete`). Calls block for a few milliseconds; the hot paths read copies in memory.
+//! (`secure_delete`), and has a line in the audit log (`audit.rs`). Calls block for a few milliseconds; the hot paths read
+//! copies in memory.
 
+mod audit;
 mod backtests;
 mod key;
 mod keyring;
@@ -11,13 +13,15 @@ mod overrides;
 mod rate;
 mod salts;
 mod secrets;
+mod snoozes;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use thiserror::Error;
 
+pub(crate) use audit::By;
 pub(crate) use backtests::StoredBacktest;
 pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
 pub(crate) use keyring::Keyring;
@@ -27,7 +31,7 @@ pub(crate) use rate::Rate;
 pub(crate) use salts::Salts;
 
 /// The version of the tables below. A newer file is refused rather than guessed at.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 const SCHEMA: &str = "
 create table if not exists keys (
@@ -39,6 +43,10 @@ create table if not exists overrides (
     created_by text not null, created_at integer not null, expires_at integer not null,
     primary key (entity_kind, entity)
 ) strict;
+create table if not exists snoozes (
+    rule text not null, entity_kind text not null, entity text not null, until integer not null, reason text,
+    created_by text not null, created_at integer not null, primary key (rule, entity_kind, entity)
+) strict;
 create table if not exists rule_modes (
     rule text not null, version text not null, mode text not null, forced integer not null, set_by text not null,
     set_at integer not null, primary key (rule, version)
@@ -49,6 +57,10 @@ create table if not exists backtests (
     report text not null
 ) strict;
 create table if not exists salts (epoch integer primary key, salt blob not null, created_at integer not null) strict;
+create table if not exists audit (
+    seq integer primary key autoincrement, at integer not null, actor text not null, action text not null, detail text,
+    salt blob, commitment blob not null, hash blob not null
+) strict;
 create table if not exists secrets (name text primary key, value blob not null, created_at integer not null) strict;
 ";
 
@@ -102,10 +114,25 @@ impl Control {
         Ok(Self { connection: Mutex::new(connection) })
     }
 
+    /// Makes every write fail from now on.
+    #[cfg(test)]
+    pub(crate) fn refuse_writes(&self) {
+        self.connection().execute_batch("pragma query_only = on").expect("SQLite takes the setting");
+    }
+
     /// A panic while the lock was held leaves no half-done write: SQLite rolls an open transaction back.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads a column that holds one of our own words.
+fn read_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let word: String = row.get(column)?;
+    parse(&word).ok_or_else(|| {
+        let message = format!("{word:?} is a word that this version does not know");
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, message.into())
+    })
 }
 
 #[cfg(test)]

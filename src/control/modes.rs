@@ -1,7 +1,9 @@
 //! The modes of rules that people set, each bound to one version: a changed text starts at its header's mode.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
+use serde_json::{Value, json};
 
+use super::audit::By;
 use super::{Control, ControlError};
 
 /// A mode that somebody set for one version of a rule.
@@ -40,14 +42,45 @@ impl Control {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Sets the mode of one version of a rule. Durable once `Ok`.
-    pub(crate) fn put_rule_mode(&self, mode: &StoredMode) -> Result<(), ControlError> {
-        self.connection().execute(
-            "insert or replace into rule_modes (rule, version, mode, forced, set_by, set_at) values (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![mode.rule, mode.version, mode.mode, mode.forced, mode.set_by, mode.set_at],
-        )?;
-        Ok(())
+    /// Writes the line about a rule that is about to be saved, and with it the mode that its version begins with, unless
+    /// it has one. Durable once `Ok`.
+    pub(crate) fn note_saved_rule(
+        &self,
+        mode: Option<&StoredMode>,
+        by: By<'_>,
+        detail: &Value,
+    ) -> Result<(), ControlError> {
+        let noted = self.change(by, "rule.saved", detail, |transaction| {
+            if let Some(mode) = mode {
+                insert_mode(transaction, "ignore", mode)?;
+            }
+            Ok(true)
+        });
+        noted.map(drop)
     }
+
+    /// Sets the mode of one version of a rule. Durable once `Ok`. `why` joins the audit log's line.
+    pub(crate) fn put_rule_mode(&self, mode: &StoredMode, action: &str, why: &Value) -> Result<(), ControlError> {
+        let detail =
+            json!({"rule": mode.rule, "version": mode.version, "mode": mode.mode, "forced": mode.forced, "why": why});
+        let by = By { actor: &mode.set_by, at: mode.set_at };
+        let set = self.change(by, action, &detail, |transaction| {
+            insert_mode(transaction, "replace", mode)?;
+            Ok(true)
+        });
+        set.map(drop)
+    }
+}
+
+/// Puts a mode; `conflict` is what SQLite does when the version has one.
+fn insert_mode(connection: &Connection, conflict: &str, mode: &StoredMode) -> rusqlite::Result<usize> {
+    connection.execute(
+        &format!(
+            "insert or {conflict} into rule_modes (rule, version, mode, forced, set_by, set_at)
+             values (?1, ?2, ?3, ?4, ?5, ?6)"
+        ),
+        params![mode.rule, mode.version, mode.mode, mode.forced, mode.set_by, mode.set_at],
+    )
 }
 
 #[cfg(test)]
@@ -65,9 +98,9 @@ mod tests {
             set_by: "ops".into(),
             set_at: 3,
         };
-        control.put_rule_mode(&mode("v1", "live")).unwrap();
-        control.put_rule_mode(&mode("v2", "shadow")).unwrap();
-        control.put_rule_mode(&mode("v1", "off")).unwrap();
+        control.put_rule_mode(&mode("v1", "live"), "rule.mode", &Value::Null).unwrap();
+        control.put_rule_mode(&mode("v2", "shadow"), "rule.mode", &Value::Null).unwrap();
+        control.put_rule_mode(&mode("v1", "off"), "rule.mode", &Value::Null).unwrap();
         assert_eq!(control.rule_modes().unwrap(), [mode("v1", "off"), mode("v2", "shadow")]);
     }
 }

@@ -3,12 +3,16 @@
 
 use queries::EntityKind;
 use rusqlite::{Row, params};
+use serde_json::json;
 
-use super::{Control, ControlError};
-use crate::verdict::{Override, OverrideStore, Verdict};
+use super::audit::By;
+use super::{Control, ControlError, read_word};
+use crate::clock;
+use crate::verdict::{Override, Verdict};
 
 impl Control {
-    fn overrides(&self) -> Result<Vec<Override>, ControlError> {
+    /// Returns all of them, lapsed ones too.
+    pub(crate) fn overrides(&self) -> Result<Vec<Override>, ControlError> {
         let connection = self.connection();
         let mut statement = connection.prepare(
             "select entity_kind, entity, verdict, reason, created_by, created_at, expires_at from overrides",
@@ -17,56 +21,61 @@ impl Control {
         Ok(overrides)
     }
 
-    fn put_override(&self, new: &Override) -> Result<(), ControlError> {
-        self.connection().execute(
-            "insert or replace into overrides (entity_kind, entity, verdict, reason, created_by, created_at, expires_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                new.entity_kind.name(),
-                &*new.entity,
-                new.verdict.name(),
-                new.reason,
-                new.created_by,
-                new.created_at,
-                new.expires_at
-            ],
-        )?;
-        Ok(())
+    /// Puts one in the place of the entity's former one. Durable once `Ok`.
+    pub(crate) fn put_override(&self, new: &Override) -> Result<(), ControlError> {
+        let detail = json!({
+            "entity_kind": new.entity_kind.name(),
+            "entity": &*new.entity,
+            "verdict": new.verdict.name(),
+            "reason": new.reason,
+            "expires_at": clock::rfc3339(new.expires_at),
+        });
+        let by = By { actor: &new.created_by, at: new.created_at };
+        let put = self.change(by, "override.set", &detail, |transaction| {
+            transaction.execute(
+                "insert or replace into overrides (entity_kind, entity, verdict, reason, created_by, created_at, expires_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    new.entity_kind.name(),
+                    &*new.entity,
+                    new.verdict.name(),
+                    new.reason,
+                    new.created_by,
+                    new.created_at,
+                    new.expires_at
+                ],
+            )?;
+            Ok(true)
+        });
+        put.map(drop)
     }
 
-    fn delete_override(&self, kind: EntityKind, entity: &str) -> Result<bool, ControlError> {
-        let deleted = self
-            .connection()
-            .execute("delete from overrides where entity_kind = ?1 and entity = ?2", [kind.name(), entity])?;
-        Ok(deleted > 0)
-    }
-}
-
-impl OverrideStore for Control {
-    fn list(&self) -> Result<Vec<Override>, String> {
-        self.overrides().map_err(|error| error.to_string())
+    /// Ends the entity's. Returns whether there was one. Durable once `Ok`.
+    pub(crate) fn end_override(&self, kind: EntityKind, entity: &str, by: By<'_>) -> Result<bool, ControlError> {
+        let detail = json!({"entity_kind": kind.name(), "entity": entity});
+        self.change(by, "override.ended", &detail, |transaction| {
+            let sql = "delete from overrides where entity_kind = ?1 and entity = ?2";
+            Ok(transaction.execute(sql, [kind.name(), entity])? > 0)
+        })
     }
 
-    fn put(&self, new: &Override) -> Result<(), String> {
-        self.put_override(new).map_err(|error| error.to_string())
-    }
-
-    fn delete(&self, kind: EntityKind, entity: &str) -> Result<bool, String> {
-        self.delete_override(kind, entity).map_err(|error| error.to_string())
+    /// Forgets the overrides and snoozes that have lapsed. Durable once `Ok`.
+    pub(crate) fn drop_lapsed(&self, now: i64) -> Result<(), ControlError> {
+        let dropped = self.change(By::weir(now), "lapsed.dropped", &json!({}), |transaction| {
+            let overrides = transaction.execute("delete from overrides where expires_at <= ?1", [now])?;
+            let snoozes = transaction.execute("delete from snoozes where until <= ?1", [now])?;
+            Ok(overrides + snoozes > 0)
+        });
+        dropped.map(drop)
     }
 }
 
 fn read_override(row: &Row<'_>) -> rusqlite::Result<Override> {
-    let unknown = |column: usize, word: String| {
-        let message = format!("{word:?} is a word that this version does not know");
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, message.into())
-    };
-    let (kind, verdict): (String, String) = (row.get(0)?, row.get(2)?);
     let entity: String = row.get(1)?;
     Ok(Override {
-        entity_kind: EntityKind::parse(&kind).ok_or_else(|| unknown(0, kind))?,
+        entity_kind: read_word(row, 0, EntityKind::parse)?,
         entity: entity.into(),
-        verdict: Verdict::parse(&verdict).ok_or_else(|| unknown(2, verdict))?,
+        verdict: read_word(row, 2, Verdict::parse)?,
         reason: row.get(3)?,
         created_by: row.get(4)?,
         created_at: row.get(5)?,
@@ -90,11 +99,14 @@ mod tests {
             created_at: 10,
             expires_at: 100,
         };
-        control.put(&put).unwrap();
+        control.put_override(&put).unwrap();
         put.verdict = Verdict::Allow;
-        control.put(&put).unwrap();
-        assert_eq!(control.list().unwrap(), [put]);
-        assert!(control.delete(EntityKind::Device, "dev_3").unwrap());
-        assert!(!control.delete(EntityKind::Device, "dev_3").unwrap());
+        control.put_override(&put).unwrap();
+        assert_eq!(control.overrides().unwrap(), [put]);
+        let by = By { actor: "ops", at: 20 };
+        assert!(control.end_override(EntityKind::Device, "dev_3", by).unwrap());
+        assert!(!control.end_override(EntityKind::Device, "dev_3", by).unwrap());
+        let told: Vec<String> = control.audit(None, 9).unwrap().into_iter().map(|line| line.action).collect();
+        assert_eq!(told, ["override.ended", "override.set", "override.set"]);
     }
 }

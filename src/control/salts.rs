@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rusqlite::params;
+use serde_json::json;
 
+use super::audit::By;
 use super::{Control, ControlError};
 
 const EPOCH_US: i64 = 30 * 86_400 * 1_000_000;
@@ -47,21 +49,20 @@ impl Salts {
 
 impl Control {
     fn rotate_salts(&self, epoch: i64, now: i64) -> Result<BTreeMap<i64, [u8; 32]>, ControlError> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        transaction.execute("delete from salts where epoch < ?1", [epoch - 1])?;
-        for wanted in [epoch, epoch + 1] {
-            let fresh: [u8; 32] = rand::random();
-            transaction.execute(
-                "insert into salts (epoch, salt, created_at) values (?1, ?2, ?3) on conflict (epoch) do nothing",
-                params![wanted, fresh, now],
-            )?;
-        }
-        let salts = {
-            let mut statement = transaction.prepare("select epoch, salt from salts")?;
-            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?
-        };
-        transaction.commit()?;
+        self.change(By::weir(now), "salts.rotated", &json!({"epoch": epoch}), |transaction| {
+            let mut changed = transaction.execute("delete from salts where epoch < ?1", [epoch - 1])?;
+            for wanted in [epoch, epoch + 1] {
+                let fresh: [u8; 32] = rand::random();
+                changed += transaction.execute(
+                    "insert into salts (epoch, salt, created_at) values (?1, ?2, ?3) on conflict (epoch) do nothing",
+                    params![wanted, fresh, now],
+                )?;
+            }
+            Ok(changed > 0)
+        })?;
+        let connection = self.connection();
+        let mut statement = connection.prepare("select epoch, salt from salts")?;
+        let salts = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(salts)
     }
 }

@@ -9,14 +9,14 @@ use serde::de::DeserializeOwned;
 use super::App;
 use super::error::Problem;
 
-/// The one `{name}` or `{id}` of a route's path, percent-decoded.
-pub(crate) struct Named(pub(crate) String);
+/// The one `{name}` or `{id}` of a route's path, or the tuple of several, percent-decoded.
+pub(crate) struct Named<T = String>(pub(crate) T);
 
-impl FromRequestParts<App> for Named {
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Named<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let name = Path::<String>::from_request_parts(parts, app).await;
+        let name = Path::<T>::from_request_parts(parts, app).await;
         name.map(|Path(name)| Self(name)).map_err(|error| Problem::invalid(error.body_text()))
     }
 }

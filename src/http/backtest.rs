@@ -61,7 +61,7 @@ pub(crate) async fn run(
         (Some(sql), _) => {
             let (rulebook, id, sql) = (app.rulebook.clone(), id.clone(), sql.clone());
             let draft = blocking(move || rulebook.draft(&id, &sql)).await?;
-            draft.map_err(|problem| Problem::invalid(problem.to_string()))?
+            draft?
         }
     };
     // Who may review sees what rules see, whatever the purposes of the key's SQL.

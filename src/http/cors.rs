@@ -102,7 +102,7 @@ fn key_of(headers: &HeaderMap, app: &App) -> Option<std::sync::Arc<Key>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Control, Keyring, NewKey, Purposes, Scope, Scopes};
+    use crate::control::{By, Control, Keyring, NewKey, Purposes, Scope, Scopes};
     use std::sync::Arc;
 
     fn key(origins: &[&str]) -> Arc<Key> {
@@ -115,7 +115,7 @@ mod tests {
             purposes: Purposes::DEFAULT,
             expires_at: None,
         };
-        let (_, text) = ring.create(new, 1).unwrap();
+        let (_, text) = ring.create(new, By::weir(1)).unwrap();
         ring.authenticate(&text.to_string(), 2).unwrap()
     }
 

@@ -9,9 +9,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::{BodyError, IngestError};
 use queries::QueryError;
+use queries::catalogue::SourceProblem;
 use serde::Serialize;
 
 use crate::control::ControlError;
+use crate::rulebook::OwnRuleError;
 use crate::verdict::VerdictError;
 
 /// Everything that a request can be refused for.
@@ -55,6 +57,10 @@ pub(crate) enum Problem {
     Ingest(IngestError),
     /// A query failed.
     Query(QueryError),
+    /// A text is no rule.
+    Rule(SourceProblem),
+    /// A rule of the user's own was not saved or deleted.
+    OwnRule(OwnRuleError),
     /// A verdict, override or policy was refused.
     Verdict(VerdictError),
     /// The control database refused.
@@ -73,7 +79,8 @@ macro_rules! from {
     };
 }
 
-from!(BodyError => Body, IngestError => Ingest, QueryError => Query, VerdictError => Verdict, ControlError => Control);
+from!(BodyError => Body, IngestError => Ingest, QueryError => Query, SourceProblem => Rule, OwnRuleError => OwnRule,
+    VerdictError => Verdict, ControlError => Control);
 
 /// A refusal, as it is answered.
 struct Answer {
@@ -190,6 +197,8 @@ impl Problem {
             }
             Self::Ingest(error) => of_ingest(error),
             Self::Query(error) => of_query(error),
+            Self::Rule(problem) => of_rule(problem),
+            Self::OwnRule(error) => of_own_rule(error),
             Self::Verdict(error) => of_verdict(&error),
             Self::Control(ControlError::Invalid(message)) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
             Self::Control(ControlError::Taken(message)) => Answer::new(S::CONFLICT, "conflict", message),
@@ -250,6 +259,28 @@ fn of_query(error: QueryError) -> Answer {
     }
 }
 
+fn of_rule(problem: SourceProblem) -> Answer {
+    let line = (problem.line > 0).then_some(problem.line);
+    let answer = Answer::new(StatusCode::BAD_REQUEST, "invalid_rule", problem.message);
+    Answer { hint: problem.remedy.map(Cow::Owned), place: (line, None), ..answer }
+}
+
+fn of_own_rule(error: OwnRuleError) -> Answer {
+    use StatusCode as S;
+    let message = error.to_string();
+    match error {
+        OwnRuleError::Name(_, hint) => Answer::new(S::BAD_REQUEST, "invalid_request", message).hint(hint),
+        OwnRuleError::Text(problem) => of_rule(problem),
+        OwnRuleError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
+        OwnRuleError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
+        OwnRuleError::Disk(source) => {
+            tracing::error!(error = %source, "A rule's file could not be changed");
+            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the rule's file could not be changed").retry(5_000)
+        }
+        OwnRuleError::Control(error) => Problem::Control(error).answer(),
+    }
+}
+
 fn of_verdict(error: &VerdictError) -> Answer {
     use StatusCode as S;
     let status = match error {
@@ -271,6 +302,11 @@ impl Answer {
 }
 
 impl Problem {
+    /// Returns the public message alone.
+    pub(crate) fn into_message(self) -> String {
+        self.answer().message
+    }
+
     /// Returns the body alone, for answers that hold several results.
     pub(crate) fn into_shape(self) -> serde_json::Value {
         serde_json::to_value(self.answer().shape()).expect("text and numbers are JSON")

@@ -13,7 +13,7 @@ use super::auth::{Admin, Authorized};
 use super::error::Problem;
 use super::{App, blocking, json};
 use crate::clock;
-use crate::control::{Key, NewKey, Purposes, Rate, Scopes};
+use crate::control::{By, Key, NewKey, Purposes, Rate, Scopes};
 
 /// A request to make a key, bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -143,12 +143,12 @@ impl From<&Key> for ListedKey {
 #[utoipa::path(post, path = "/v1/keys", tag = "keys", summary = "Make a key", request_body = CreateKey,
     responses((status = 200, description = "The key; it is shown this once", body = CreatedKey),
         (status = 409, description = "The name is taken")))]
-pub(crate) async fn create(_auth: Authorized<Admin>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn create(auth: Authorized<Admin>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
     let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
     let wanted: CreateKey = super::parse(&body.bytes)?;
     let now = clock::now();
     let new = wanted.check(now).map_err(Problem::invalid)?;
-    let (stored, text) = blocking(move || app.keyring.create(new, now)).await??;
+    let (stored, text) = blocking(move || app.keyring.create(new, By { actor: &auth.key.name, at: now })).await??;
     let scopes = stored.spec.scopes.names().into_iter().map(str::to_owned).collect();
     Ok(json(&CreatedKey { id: stored.id, name: stored.spec.name, scopes, key: text.to_string() }))
 }
@@ -165,11 +165,12 @@ pub(crate) async fn list(_auth: Authorized<Admin>, State(app): State<App>) -> Re
     params(("id" = String, Path, description = "The key's id")),
     responses((status = 204, description = "Revoked"), (status = 404, description = "No such key")))]
 pub(crate) async fn revoke(
-    _auth: Authorized<Admin>,
+    auth: Authorized<Admin>,
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<Response, Problem> {
-    if blocking(move || app.keyring.revoke(&id)).await?? {
+    let revoke = move || app.keyring.revoke(&id, By { actor: &auth.key.name, at: clock::now() });
+    if blocking(revoke).await?? {
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
         Err(Problem::not_found("there is no key of this id"))

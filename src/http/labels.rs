@@ -1,19 +1,22 @@
 //! `POST /v1/labels`: what turned out true of an entity, as rows of the table `labels`.
 
+use std::sync::Arc;
+
 use ::queries::EntityKind;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use ingest::{Judged, Kind, Rows, Source, Trust, scrub_text};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::auth::{Authorized, Review};
 use super::error::Problem;
-use super::{App, json};
+use super::{App, blocking, json as answer};
 use crate::clock;
+use crate::control::By;
 use crate::rulebook::common_column;
 use crate::verdict::parse_kind;
 
@@ -58,8 +61,12 @@ pub(crate) async fn put(auth: Authorized<Review>, State(app): State<App>, body: 
     let entity = app.verdicts.entity_name(kind, &new.entity, now)?;
     let id = Uuid::now_v7().to_string();
     let rows = rows(&new, kind, &entity, &id, now)?;
+    // First, so that no label is without its line; a line whose label is not in the table tells of one that was refused.
+    let (noted, key) = (app.clone(), Arc::clone(&auth.key));
+    let detail = json!({"label_id": id, "entity_kind": kind.name(), "entity": entity, "label": new.label});
+    blocking(move || noted.control.note(By { actor: &key.name, at: now }, "label.set", &detail)).await??;
     let receipt = app.ingest.append(&auth.key.name, Judged { rows, received: 1, rejects: Vec::new() }).await?;
-    Ok(json(&LabelReply { id, receipt: receipt.id }))
+    Ok(answer(&LabelReply { id, receipt: receipt.id }))
 }
 
 fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> Result<Rows, Problem> {

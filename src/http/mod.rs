@@ -3,18 +3,23 @@
 //! All routes are on one screen (`router.rs`).
 
 mod address;
+mod ask;
+mod audit;
 mod auth;
 mod backtest;
 mod body;
 mod check;
 mod cors;
+mod entities;
 mod error;
 mod events;
+mod evidence;
 mod health;
 mod keys;
 mod labels;
 mod openapi;
 mod overview;
+mod own_rules;
 mod pages;
 mod peer;
 mod queries;
@@ -23,6 +28,7 @@ mod router;
 mod routes;
 mod rules;
 mod session;
+mod snoozes;
 mod sql;
 mod status;
 mod stream;
@@ -54,7 +60,7 @@ pub(crate) use stream::STREAMS_MAX;
 
 use crate::backtest::Runner;
 use crate::config::Config;
-use crate::control::{Key, Keyring, Salts};
+use crate::control::{Control, Key, Keyring, Salts};
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -62,6 +68,8 @@ use crate::verdict::VerdictService;
 pub(crate) struct Weir {
     /// The configuration in force.
     pub(crate) config: Config,
+    /// The control database, where no other field stands for it.
+    pub(crate) control: Arc<Control>,
     /// The keys in memory.
     pub(crate) keyring: Keyring,
     /// Browsers that are signed in.

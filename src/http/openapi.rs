@@ -8,8 +8,8 @@ use utoipa::openapi::server::Server;
 
 use super::auth::{AnyKey, Authorized};
 use super::{
-    App, backtest, check, cors, events, health, json, keys, labels, queries, rules, sql, status, stream, tables,
-    verdict,
+    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, rules,
+    snoozes, sql, status, stream, tables, verdict,
 };
 
 #[derive(OpenApi)]
@@ -19,10 +19,13 @@ use super::{
     paths(
         health::alive, health::alive_after_body, health::ready, health::metrics, show, status::show, events::receive,
         cors::preflight, verdict::decide, verdict::decide_batch, check::check, check::check_path, stream::follow, verdict::decision, verdict::restrictions,
+        entities::show,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
-        queries::list, queries::run, rules::list, rules::show, rules::put_mode, backtest::run, keys::list, keys::create, keys::revoke,
+        queries::list, queries::run, rules::list, rules::show, rules::put_mode, own_rules::save,
+        own_rules::delete, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
     ),
-    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, backtest::Wanted, rules::NewMode)),
+    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, backtest::Wanted, rules::NewMode,
+        own_rules::RuleText)),
     security(("key" = []))
 )]
 struct Document;

@@ -16,7 +16,10 @@ select
     device_id,
     session_id,
     workspace_id,
-    api_key_id
+    api_key_id,
+    ip_hash,
+    ip_prefix,
+    asn
 from verdicts
 where event_id = $id
 order by received_at

@@ -10,8 +10,8 @@ use tower_http::compression::CompressionLayer;
 use super::error::Problem;
 use super::routes::Routes;
 use super::{
-    App, backtest, check, cors, events, health, keys, labels, openapi, pages, queries, rules, sql, status, stream,
-    tables, verdict,
+    App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
+    rules, snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -29,6 +29,7 @@ fn api() -> Routes {
         .each(&check::METHODS, "/v1/check/{*path}", check::check_path)
         .get("/v1/decisions/{id}", verdict::decision)
         .get("/v1/verdicts/stream", stream::follow)
+        .get("/v1/entities/{kind}/{id}", entities::show)
         .get("/v1/restrictions", verdict::restrictions)
         .get("/v1/overrides", verdict::overrides)
         .put("/v1/overrides", verdict::put_override)
@@ -40,8 +41,13 @@ fn api() -> Routes {
         .get("/v1/queries/{name}", queries::run)
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
+        .put("/v1/rules/{id}", own_rules::save)
+        .delete("/v1/rules/{id}", own_rules::delete)
         .put("/v1/rules/{id}/mode", rules::put_mode)
+        .post("/v1/rules/{id}/snooze", snoozes::set)
+        .delete("/v1/rules/{id}/snooze", snoozes::end)
         .post("/v1/rules/{id}/backtest", backtest::run)
+        .get("/v1/audit", audit::list)
         .get("/v1/keys", keys::list)
         .post("/v1/keys", keys::create)
         .delete("/v1/keys/{id}", keys::revoke)

@@ -16,6 +16,7 @@ use super::error::Problem;
 use super::{App, blocking, json as answer};
 use crate::clock;
 use crate::control::{Scope, Scopes, StoredMode};
+use crate::rulebook::stored_mode;
 
 const BODY_BYTES_MAX: usize = 4 << 10;
 
@@ -27,7 +28,7 @@ pub(crate) struct NewMode {
     mode: String,
     /// A backtest of exactly this version.
     backtest_id: Option<String>,
-    /// Goes live without a backtest; needs scope admin, and is remembered.
+    /// Goes live without a backtest; needs scope admin, and the audit log shows it.
     #[serde(default)]
     force: bool,
 }
@@ -43,16 +44,22 @@ pub(crate) async fn list(_auth: Authorized<Review>, State(app): State<App>) -> R
 
 /// Shows one rule with its text.
 #[utoipa::path(get, path = "/v1/rules/{id}", tag = "rules", summary = "One rule", params(("id" = String, Path)),
-    responses((status = 200, description = "As in the list, with its text"), (status = 404, description = "No such rule")))]
+    responses((status = 200, description = "As in the list, with its text and the snoozes in force"), (status = 404, description = "No such rule")))]
 pub(crate) async fn show(
     _auth: Authorized<Review>,
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<Response, Problem> {
-    let Some((rule, _)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
-    let (rules, _) = app.rulebook.list(clock::now());
+    shown(&app, &id)
+}
+
+/// Answers with one rule as it is now.
+pub(super) fn shown(app: &App, id: &str) -> Result<Response, Problem> {
+    let now = clock::now();
+    let Some((rule, _)) = app.rulebook.get(id) else { return Err(unknown(id)) };
+    let (rules, _) = app.rulebook.list(now);
     let view = rules.into_iter().find(|view| view.report.name == rule.name);
-    Ok(answer(&json!({"rule": view, "text": &*rule.text})))
+    Ok(answer(&json!({"rule": view, "text": &*rule.text, "snoozes": app.verdicts.snoozes_of(id, now)})))
 }
 
 /// Sets the mode of a rule's present version.
@@ -74,7 +81,7 @@ pub(crate) async fn put_mode(
     let Some((rule, present)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
     if mode == Mode::Live && present != Mode::Live {
         let hint = "POST /v1/rules/{id}/backtest and give its backtest_id, or say \"force\": true with a key of scope admin; \
-            the rule's record shows it";
+            the audit log shows it";
         match &new.backtest_id {
             Some(id) => {
                 let (rulebook, id, rule) = (app.rulebook.clone(), id.clone(), Arc::clone(&rule));
@@ -90,17 +97,12 @@ pub(crate) async fn put_mode(
             None => {}
         }
     }
-    let set = StoredMode {
-        rule: rule.name.to_string(),
-        version: rule.version.to_string(),
-        mode: mode.name().to_owned(),
-        forced: new.force && new.backtest_id.is_none(),
-        set_by: auth.key.name.to_string(),
-        set_at: clock::now(),
-    };
+    let forced = mode == Mode::Live && present != Mode::Live && new.backtest_id.is_none();
+    let set = StoredMode { forced, ..stored_mode(&rule, mode, &auth.key.name, clock::now()) };
+    let why = json!({"before": present.name(), "backtest_id": new.backtest_id});
     let (rulebook, ingest) = (app.rulebook.clone(), app.ingest.clone());
-    tracing::info!(rule.name = &*rule.name, rule.mode = mode.name(), forced = new.force, "a rule's mode was set");
-    blocking(move || rulebook.set_mode(&ingest, set)).await??;
+    tracing::info!(rule.name = &*rule.name, rule.mode = mode.name(), forced, "a rule's mode was set");
+    blocking(move || rulebook.set_mode(&ingest, &set, "rule.mode", &why)).await??;
     let (rules, _) = app.rulebook.list(clock::now());
     Ok(answer(&json!({"rule": rules.into_iter().find(|view| view.report.name == rule.name)})))
 }

@@ -82,7 +82,7 @@ pub(super) fn sent_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Control, NewKey, Purposes, Scopes};
+    use crate::control::{By, Control, NewKey, Purposes, Scopes};
 
     #[test]
     fn a_session_lasts_until_its_end_or_its_keys() {
@@ -95,7 +95,7 @@ mod tests {
             purposes: Purposes::DEFAULT,
             expires_at: None,
         };
-        let (stored, text) = ring.create(new(), 1).unwrap();
+        let (stored, text) = ring.create(new(), By::weir(1)).unwrap();
         let sessions = Sessions::default();
         let cookie = sessions.begin(&ring.authenticate(&text.to_string(), 1).unwrap(), true, 1);
         assert!(cookie.contains("; HttpOnly; SameSite=Strict; Path=/; Max-Age=43200; Secure"), "{cookie}");
@@ -103,8 +103,8 @@ mod tests {
         headers.insert(header::COOKIE, format!("theme=dark; {}", cookie.split(';').next().unwrap()).parse().unwrap());
         assert!(sessions.key(&headers, &ring, 2).is_some());
         assert!(sessions.key(&headers, &ring, 2 + LIFETIME_S * 1_000_000).is_none());
-        ring.revoke(&stored.id).unwrap();
-        ring.create(new(), 3).unwrap();
+        ring.revoke(&stored.id, By::weir(2)).unwrap();
+        ring.create(new(), By::weir(3)).unwrap();
         assert!(sessions.key(&headers, &ring, 4).is_none(), "another key of the same name");
         assert!(sessions.end(&headers).contains("Max-Age=0"));
     }

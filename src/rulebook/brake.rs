@@ -5,11 +5,12 @@
 
 use ingest::Ingest;
 use queries::{Engine, EntityKind, Mode, Params, QueryError, Rule, Tables, to_json};
+use serde_json::json;
 use tracing::{error, warn};
 
 use super::Rulebook;
+use super::modes::stored;
 use crate::clock;
-use crate::control::StoredMode;
 
 const HOUR_US: i64 = 3_600_000_000;
 const ESTABLISHED_US: i64 = 7 * 24 * HOUR_US;
@@ -61,15 +62,9 @@ impl Rulebook {
                 max_block_rate_ppm = ppm,
                 "a rule blocked more established people than it may, and is in shadow again"
             );
-            let set = StoredMode {
-                rule: rule.name.to_string(),
-                version: rule.version.to_string(),
-                mode: Mode::Shadow.name().to_owned(),
-                forced: false,
-                set_by: format!("max_block_rate: {} of {} blocked", blocked.blocked, blocked.entities),
-                set_at: now,
-            };
-            if let Err(error) = self.set_mode(ingest, set) {
+            let set = stored(rule, Mode::Shadow, "weir", now);
+            let why = json!({"entities": blocked.entities, "blocked": blocked.blocked, "max_block_rate_ppm": ppm});
+            if let Err(error) = self.set_mode(ingest, &set, "rule.tripped", &why) {
                 error!(%error, rule.name = &*rule.name, "a rule could not be taken back to shadow");
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ingest::Ingest;
-use queries::hits::{RESTORE_SQL, close_orphans, read_restored_hits};
-use queries::rules::Backtest;
+use queries::hits::{RESTORE_SQL, RestoredHit, close_orphans, read_restored_hits};
+use queries::rules::{Backtest, end_cause};
 use queries::{Mode, Params, Tables, Transition};
 use tracing::{error, warn};
 
@@ -31,8 +31,10 @@ impl Rulebook {
     /// Makes every live rule read its history again: events were imported past the log.
     pub(crate) fn reload_history(&self) {
         self.is_imported.store(true, Ordering::Release);
+        self.is_restraining_warm.store(false, Ordering::Release);
         self.is_warm.store(false, Ordering::Release);
         self.live.cool();
+        self.note_warmth();
     }
 
     /// Takes open hits and links back from their tables.
@@ -55,7 +57,9 @@ impl Rulebook {
                 let others = self.live.adopt(hits, now);
                 // Hits of rules that are gone end here, and the table says so.
                 let orphans = self.scheduled.adopt(others, now);
-                self.record(ingest, &close_orphans(orphans, now));
+                let in_force = self.in_force.load();
+                let cause = |hit: &RestoredHit| end_cause(&in_force.rules, &hit.rule, &hit.version);
+                self.record(ingest, &close_orphans(orphans, now, cause));
             }
             Err(error) => error!(error, "open hits could not be read back"),
         }
@@ -77,7 +81,7 @@ impl Rulebook {
                     transitions.extend(self.resume_hits(&tables, up_to).await);
                 }
                 self.record(ingest, &transitions);
-                self.is_warm.store(self.live.all_warm(), Ordering::Release);
+                self.note_warmth();
             }
             Err(error) => {
                 warn!(%error, "the rules' state is not complete yet; it is tried again");

@@ -1,13 +1,13 @@
 //! Transitions of hits as rows of the table `hits`. What they mean is `queries::hits`'.
 
 use ingest::{Kind, Rows, Source, Trust};
-use queries::{EntityKind, Transition};
+use queries::{EndCause, EntityKind, Transition};
 use uuid::Uuid;
 
 /// Returns the rows of table `hits` that tell of these transitions.
 pub(super) fn rows(transitions: &[Transition]) -> Rows {
     let mut rows = Rows::default();
-    for Transition { kind, hit, at } in transitions {
+    for Transition { kind, hit, at, cause } in transitions {
         let mut row = rows.begin(Kind::Hits);
         row.text("event_id", &Uuid::now_v7().to_string())
             .time("ts", *at)
@@ -24,10 +24,9 @@ pub(super) fn rows(transitions: &[Transition]) -> Rows {
             .int("threshold", hit.threshold)
             .int("points", i64::from(hit.points))
             .time("first_at", hit.first_at)
-            .time("until", hit.until);
-        if let Some(component) = &hit.component {
-            row.text("component", component);
-        }
+            .time("until", hit.until)
+            .text_if("component", hit.component.as_deref())
+            .text_if("cause", cause.map(EndCause::name));
         if let Some(column) = common_column(hit.entity_kind) {
             row.text(column, &hit.entity);
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use ingest::DiskRef;
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -33,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) fixed_keys: Vec<(KeyText, Scopes)>,
     /// A proxy in front speaks TLS, so an address that is not the loopback's may be listened on.
     pub(crate) behind_proxy: bool,
+    /// What stands in for the machine's own disk.
+    pub(crate) disk: Option<DiskRef>,
 }
 
 /// Serves until `stop` completes. Prints the one line on stdout when it accepts. `ready` is told the address.
@@ -90,3 +93,6 @@ pub(crate) async fn signalled() {
         _ = interrupt.recv() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

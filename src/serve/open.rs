@@ -1,11 +1,11 @@
 //! Opens a data directory and everything that works on it, in the order in which one needs the other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use ingest::{Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
+use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
 use tokio::sync::Semaphore;
@@ -15,10 +15,10 @@ use super::names::Names;
 use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
-use crate::control::{Control, Keyring, NewKey, Purposes, Salts, Scopes};
+use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
 use crate::http::{BodyReader, Decoders, Overview, STREAMS_MAX, Sessions, Weir};
 use crate::rulebook::Rulebook;
-use crate::verdict::{Links, OverrideStore, Parts, Policy, VerdictService};
+use crate::verdict::{Links, Parts, Policy, VerdictService};
 
 /// What all bodies together may hold in memory while they are read.
 const BODIES_BYTES_MAX: usize = 256 << 20;
@@ -39,20 +39,22 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     std::fs::create_dir_all(dir.join("lake"))?;
     let engine = Engine::new(engine_config(&config), vec![ingest::lake_store(&dir)?])?;
     let links = Arc::new(Links::default());
-    let directories = rule_directories(&config);
+    let directories = (own_rules(&config), config.rules.dirs.clone());
     let rulebook = Rulebook::load(Arc::clone(&control), Arc::clone(&engine), directories, Arc::clone(&links), now)?;
     let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
-    let ingest = open_ingest(&config, &control, &enricher, observer, now).await?;
+    let ingest = open_ingest(&config, &control, &enricher, (observer, options.disk.clone()), now).await?;
     let keyring = keyring(&control, options, now)?;
     let verdicts =
         verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
     verdicts.set_rule_actions(rulebook.actions());
+    note_policy(&control, &verdicts.status().policy_version, now)?;
     let catalogue = catalogue(&config);
     let server = &config.server;
     Ok(Arc::new(Weir {
         backtests: Runner::new(),
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
         decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
+        control,
         keyring,
         sessions: Sessions::default(),
         catalogue: ArcSwap::from_pointee(catalogue),
@@ -110,7 +112,7 @@ pub(crate) async fn open_directory(dir: &Path) -> anyhow::Result<Arc<Ingest>> {
     let control = Arc::new(Control::open(dir)?);
     let salts = Arc::new(Salts::load(Arc::clone(&control), now)?);
     let enricher = enricher(&config, &control, &salts, now)?;
-    open_ingest(&config, &control, &enricher, Arc::new(Nobody), now).await
+    open_ingest(&config, &control, &enricher, (Arc::new(Nobody), None), now).await
 }
 
 fn enricher(config: &Config, control: &Control, salts: &Arc<Salts>, now: i64) -> anyhow::Result<Arc<Enricher>> {
@@ -124,19 +126,21 @@ async fn open_ingest(
     config: &Config,
     control: &Control,
     enricher: &Arc<Enricher>,
-    observer: Arc<dyn Observer>,
+    (observer, disk): (Arc<dyn Observer>, Option<DiskRef>),
     now: i64,
 ) -> anyhow::Result<Arc<Ingest>> {
     let given = &config.ingest;
     let fingerprint_key = control.secret("fingerprints", now)?;
     let app_id = format!("weir-{}", blake3::Hash::from(control.secret("log", now)?).to_hex());
     let judge = Judge::new(config.limits(), Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
+    let defaults = ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key);
     let settings = ingest::Config {
         segment_bytes_max: given.segment_bytes_max,
         flush_interval_ms: given.flush_interval_ms,
         unflushed_bytes_max: given.unflushed_bytes_max,
         unflushed_age_ms_max: given.unflushed_age_ms_max,
-        ..ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key)
+        disk: disk.unwrap_or_else(|| DiskRef::clone(&defaults.disk)),
+        ..defaults
     };
     let dir = config.server.data.display().to_string();
     Ingest::open(settings, judge, observer).await.with_context(|| format!("cannot open the data directory {dir}"))
@@ -160,13 +164,18 @@ pub(crate) fn engine_config(config: &Config) -> EngineConfig {
     }
 }
 
-/// Returns where the operator's own rules lie: the data directory's, then the configured ones over them.
-pub(crate) fn rule_directories(config: &Config) -> Vec<std::path::PathBuf> {
-    std::iter::once(config.server.data.join("queries/rules")).chain(config.rules.dirs.iter().cloned()).collect()
+/// Returns where rules lie beside the built-in ones: the user's own, then the operator's over them.
+pub(crate) fn rule_directories(config: &Config) -> Vec<PathBuf> {
+    std::iter::once(own_rules(config)).chain(config.rules.dirs.iter().cloned()).collect()
+}
+
+/// Returns where the user's own rules lie, which are saved over HTTP.
+fn own_rules(config: &Config) -> PathBuf {
+    query_directory(config).join("rules")
 }
 
 /// Returns where the operator's own stored queries lie.
-pub(crate) fn query_directory(config: &Config) -> std::path::PathBuf {
+pub(crate) fn query_directory(config: &Config) -> PathBuf {
     config.server.data.join("queries")
 }
 
@@ -182,7 +191,7 @@ fn keyring(control: &Arc<Control>, options: &Options, now: i64) -> anyhow::Resul
             purposes: Purposes::ALL,
             expires_at: None,
         };
-        let (_, text) = keyring.create(new, now)?;
+        let (_, text) = keyring.create(new, By::weir(now))?;
         eprintln!("There are no keys yet. This admin key is shown once; keep it:\n\n    {text}\n");
     }
     Ok(keyring)
@@ -197,6 +206,16 @@ pub(crate) fn policy(config: &Config) -> anyhow::Result<Policy> {
     Policy::parse(&text).with_context(|| format!("the policy {} is wrong", path.display()))
 }
 
+/// Writes a line into the audit log when this is another policy than it tells of last, whether the file changed under a
+/// server or between two.
+pub(super) fn note_policy(control: &Control, version: &str, now: i64) -> Result<(), ControlError> {
+    let last = control.last_noted("policy.changed")?;
+    if last.is_some_and(|last| last["version"] == version) {
+        return Ok(());
+    }
+    control.note(By::file(now), "policy.changed", &serde_json::json!({"version": version}))
+}
+
 fn verdicts(
     config: &Config,
     control: &Arc<Control>,
@@ -204,15 +223,14 @@ fn verdicts(
     (links, names): (Arc<Links>, Names),
     ingest: &Arc<Ingest>,
 ) -> anyhow::Result<Arc<VerdictService>> {
-    let (rules, log) = (Arc::clone(rulebook), Arc::clone(ingest));
-    let overrides: Arc<dyn OverrideStore> = Arc::<Control>::clone(control);
+    let (rules, log, waiting) = (Arc::clone(rulebook), Arc::clone(ingest), Arc::clone(ingest));
     Ok(VerdictService::new(Parts {
         hits: Arc::clone(rulebook.hits()),
         links,
         policy: policy(config)?,
-        overrides,
+        control: Arc::clone(control),
         names: Arc::new(names),
-        freshness: Arc::new(move || rules.freshness()),
+        freshness: Arc::new(move || rules.freshness(waiting.waiting_since())),
         append_own: Arc::new(move |rows| log.append_own(rows).map_err(|error| error.to_string())),
         now: clock::now(),
     })?)

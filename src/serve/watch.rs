@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::open::{catalogue, policy, query_directory};
+use super::open::{catalogue, note_policy, policy, query_directory};
 use crate::clock;
 use crate::http::Weir;
 
@@ -102,7 +102,12 @@ async fn files(weir: Arc<Weir>) {
         if stamp != policy_seen {
             policy_seen = stamp;
             match policy(&weir.config) {
-                Ok(policy) => weir.verdicts.set_policy(policy),
+                Ok(policy) => {
+                    if let Err(error) = note_policy(&weir.control, policy.version(), clock::now()) {
+                        error!(%error, "the audit log could not be told of the changed policy");
+                    }
+                    weir.verdicts.set_policy(policy);
+                }
                 Err(error) => {
                     warn!(error = format!("{error:#}"), "the changed policy is wrong; the one before stays in force")
                 }

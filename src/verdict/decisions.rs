@@ -180,7 +180,7 @@ impl Decision {
     }
 
     /// Returns the body of the answer. `Explain::Rows` writes what `Codes` does: evidence takes a query, which the
-    /// verdict path never waits for; the HTTP layer adds it.
+    /// verdict path never waits for; `http/evidence.rs` adds it.
     pub(crate) const fn answer(&self, explain: Explain) -> Answer<'_> {
         Answer { decision: self, explain, detailed: false }
     }

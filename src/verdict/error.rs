@@ -1,5 +1,7 @@
 //! What can go wrong in the verdict service, by what the caller can do about it. Not HTTP statuses (`http/error.rs`).
 
+use crate::control::ControlError;
+
 /// Why a verdict, an override or a policy was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum VerdictError {
@@ -34,8 +36,14 @@ pub(crate) enum VerdictError {
     #[error("{0}")]
     Full(&'static str),
     /// The control database refused the change; nothing changed (503).
-    #[error("the override could not be stored: {0}")]
+    #[error("the change could not be stored: {0}")]
     Store(String),
+}
+
+impl From<ControlError> for VerdictError {
+    fn from(error: ControlError) -> Self {
+        Self::Store(error.to_string())
+    }
 }
 
 impl VerdictError {

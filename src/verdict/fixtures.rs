@@ -1,16 +1,16 @@
 //! What the tests of the verdict service share: hits to judge by, and a service without a disk.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ingest::Rows;
 use queries::{EntityKind, Hit, HitBook, Mode, Restraint, StepUp};
 
 use super::{
-    Address, Caller, Decision, Freshness, Links, Override, OverrideStore, Parts, Policy, Pseudonyms, Verdict,
-    VerdictError, VerdictRequest, VerdictService,
+    Address, Caller, Decision, Freshness, Links, Override, Parts, Policy, Pseudonyms, Snooze, Verdict, VerdictError,
+    VerdictRequest, VerdictService,
 };
+use crate::control::Control;
 
 /// 2026-11-22T10:00:00Z.
 pub(super) const NOW: i64 = 1_795_341_600_000_000;
@@ -52,6 +52,19 @@ pub(super) fn decree(kind: EntityKind, entity: &str, verdict: Verdict) -> Overri
     }
 }
 
+/// Returns a snooze of a rule for an account.
+pub(super) fn snooze(rule: &str, entity: &str, until: i64) -> Snooze {
+    Snooze {
+        rule: rule.into(),
+        entity_kind: EntityKind::Account,
+        entity: entity.into(),
+        until,
+        reason: None,
+        created_by: "ops".to_owned(),
+        created_at: NOW - HOUR,
+    }
+}
+
 /// Names that can be read in assertions.
 pub(super) struct PlainNames;
 
@@ -74,43 +87,10 @@ impl Pseudonyms for PlainNames {
     }
 }
 
-/// A control database in memory, which can be made to fail.
-#[derive(Default)]
-pub(super) struct MemoryStore {
-    pub(super) rows: Mutex<Vec<Override>>,
-    pub(super) broken: AtomicBool,
-}
-
-impl MemoryStore {
-    fn check(&self) -> Result<(), String> {
-        if self.broken.load(Ordering::SeqCst) { Err("disk full".to_owned()) } else { Ok(()) }
-    }
-}
-
-impl OverrideStore for MemoryStore {
-    fn list(&self) -> Result<Vec<Override>, String> {
-        self.check()?;
-        Ok(self.rows.lock().unwrap().clone())
-    }
-
-    fn put(&self, new: &Override) -> Result<(), String> {
-        self.delete(new.entity_kind, &new.entity)?;
-        self.rows.lock().unwrap().push(new.clone());
-        Ok(())
-    }
-
-    fn delete(&self, kind: EntityKind, entity: &str) -> Result<bool, String> {
-        self.check()?;
-        let mut rows = self.rows.lock().unwrap();
-        let before = rows.len();
-        rows.retain(|row| row.entity_kind != kind || &*row.entity != entity);
-        Ok(rows.len() < before)
-    }
-}
-
 /// A service, and all it hangs on.
 pub(super) struct House {
     pub(super) service: Arc<VerdictService>,
+    pub(super) control: Arc<Control>,
     pub(super) hits: Arc<HitBook>,
     pub(super) links: Arc<Links>,
     pub(super) freshness: Arc<Mutex<Freshness>>,
@@ -124,11 +104,12 @@ impl House {
         let links = Arc::new(Links::default());
         let freshness = Arc::new(Mutex::new(Freshness { warm: true, data_as_of: Some(NOW), behind_since: None }));
         let recorded = Arc::new(Mutex::new(Vec::new()));
-        let service = VerdictService::new(Parts {
+        let control = Arc::new(Control::in_memory());
+        let parts = Parts {
             hits: Arc::clone(&hits),
             links: Arc::clone(&links),
             policy: Policy::parse(policy).unwrap(),
-            overrides: Arc::new(MemoryStore::default()),
+            control: Arc::clone(&control),
             names: Arc::new(PlainNames),
             freshness: {
                 let freshness = Arc::clone(&freshness);
@@ -142,9 +123,24 @@ impl House {
                 })
             },
             now: NOW,
-        })
-        .unwrap();
-        Self { service, hits, links, freshness, recorded }
+        };
+        let service = VerdictService::new(parts).unwrap();
+        Self { service, control, hits, links, freshness, recorded }
+    }
+
+    /// Returns a service that begins anew at `now`, with what the control database kept.
+    pub(super) fn restarted(&self, now: i64) -> Arc<VerdictService> {
+        let parts = Parts {
+            hits: Arc::clone(&self.hits),
+            links: Arc::clone(&self.links),
+            policy: Policy::parse("").unwrap(),
+            control: Arc::clone(&self.control),
+            names: Arc::new(PlainNames),
+            freshness: Arc::new(Freshness::default),
+            append_own: Arc::new(|_| Ok(())),
+            now,
+        };
+        VerdictService::new(parts).unwrap()
     }
 
     /// Asks at `now`.

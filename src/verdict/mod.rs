@@ -6,12 +6,7 @@
 //! for repeats (`recent.rs`) and recorded behind the answer's back (`recorder.rs`). `decide.rs` is the path itself.
 //!
 //! Nothing here waits for disk, for SQL, or for a lock held across either, but for what says so: the changes of
-//! overrides. Nothing here is async but [`VerdictService::run`].
-
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "snoozes, erasure and the entity's page call what nothing calls yet; tests do")
-)]
+//! overrides and snoozes. Nothing here is async but [`VerdictService::run`].
 
 mod changes;
 mod decide;
@@ -32,7 +27,7 @@ mod snoozes;
 
 use std::collections::HashSet;
 use std::hash::RandomState;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -40,22 +35,23 @@ use queries::{EntityKind, HitBook};
 use uuid::Uuid;
 
 use crate::clock;
+use crate::control::Control;
 use limits::{Limiter, LimiterStatus};
 use recent::Recent;
 use recorder::{Recorder, RecorderStatus};
+use snoozes::Snoozes;
 
 pub(crate) use changes::{Change, Changes};
+pub(crate) use decide::Told;
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
 pub(crate) use links::Links;
-pub(crate) use overrides::{Override, OverrideStore, Overrides, entity_name, parse_kind};
+pub(crate) use overrides::{Override, Overrides, entity_name, parse_kind};
 pub(crate) use policy::Policy;
 pub(crate) use recorder::AppendOwn;
-#[cfg(test)]
-pub(crate) use request::Explain;
-pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Pseudonyms, Text, VerdictRequest};
+pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Explain, Pseudonyms, Text, VerdictRequest};
 pub(crate) use restrictions::{EntityState, Restriction};
-pub(crate) use snoozes::{Snooze, Snoozes};
+pub(crate) use snoozes::Snooze;
 
 /// For how long a `request_id` is answered with the same decision, and a decision is found by its id.
 const REMEMBERED_US: i64 = 10 * 60 * 1_000_000;
@@ -73,7 +69,7 @@ pub(crate) struct Freshness {
     pub(crate) warm: bool,
     /// The time of the last batch of events that counted; none before the first.
     pub(crate) data_as_of: Option<i64>,
-    /// Since when the oldest batch waits that was received and does not count yet; none if there is none. A quiet
+    /// Since when the oldest request waits that was received and does not count yet; none if there is none. A quiet
     /// system is not a stale one, so the age of the last batch says nothing.
     pub(crate) behind_since: Option<i64>,
 }
@@ -95,8 +91,8 @@ pub(crate) struct Parts {
     pub(crate) links: Arc<Links>,
     /// The policy to begin with.
     pub(crate) policy: Policy,
-    /// Where overrides survive a restart.
-    pub(crate) overrides: Arc<dyn OverrideStore>,
+    /// Where overrides and snoozes survive a restart.
+    pub(crate) control: Arc<Control>,
     /// The hashes that events are stored under.
     pub(crate) names: Arc<dyn Pseudonyms>,
     /// Tells how fresh the state is; called for every decision, so it must be quick.
@@ -132,7 +128,10 @@ pub(crate) struct VerdictService {
     /// Actions that rules restrain, known though the policy does not name them.
     rule_actions: ArcSwap<HashSet<Box<str>>>,
     snoozes: ArcSwap<Snoozes>,
+    /// Held while snoozes change, so that memory and database change in the same order. Not by readers.
+    snoozing: Mutex<()>,
     overrides: Overrides,
+    control: Arc<Control>,
     changes: Changes,
     names: Arc<dyn Pseudonyms>,
     freshness: Arc<dyn Fn() -> Freshness + Send + Sync>,
@@ -148,18 +147,22 @@ pub(crate) struct VerdictService {
 }
 
 impl VerdictService {
-    /// Makes the service. Waits for the control database once, for the overrides.
+    /// Makes the service. Waits for the control database once, for the overrides and snoozes.
     ///
     /// # Errors
     /// [`VerdictError::Store`].
     pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, VerdictError> {
+        let (control, now) = (parts.control, parts.now);
+        control.drop_lapsed(now)?;
         Ok(Arc::new(Self {
             hits: parts.hits,
             links: parts.links,
             policy: ArcSwap::from_pointee(parts.policy),
             rule_actions: ArcSwap::default(),
-            snoozes: ArcSwap::default(),
-            overrides: Overrides::load(parts.overrides, parts.now)?,
+            snoozes: ArcSwap::from_pointee(control.snoozes()?.into_iter().collect()),
+            snoozing: Mutex::default(),
+            overrides: Overrides::load(Arc::clone(&control), now)?,
+            control,
             changes: Changes::default(),
             names: parts.names,
             freshness: parts.freshness,
@@ -225,11 +228,6 @@ impl VerdictService {
         self.rule_actions.store(Arc::new(actions.into_iter().map(Into::into).collect()));
     }
 
-    /// Puts these snoozes in force, and no others.
-    pub(crate) fn set_snoozes(&self, snoozes: Vec<Snooze>) {
-        self.snoozes.store(Arc::new(Snoozes::new(snoozes)));
-    }
-
     /// Returns the overrides. Reading them waits for nothing; changing them waits for the control database.
     pub(crate) const fn overrides(&self) -> &Overrides {
         &self.overrides
@@ -269,7 +267,6 @@ impl VerdictService {
     }
 
     /// Returns what is known of one entity, by the name it is kept under.
-    #[expect(dead_code, reason = "the entity's route and page ask it; they come next")]
     pub(crate) fn entity(&self, kind: EntityKind, id: &str, now: i64) -> EntityState {
         let snoozes = self.snoozes.load();
         restrictions::entity_state((&self.hits, &self.overrides, &snoozes, &self.links), (kind, id), now)
@@ -277,6 +274,7 @@ impl VerdictService {
 
     /// Forgets an entity that is erased: its links and the remembered decisions that name it. Its override and its hits
     /// are their keepers' to drop. Decisions that wait for the log are handed on first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "erasure will call it; until then only tests do"))]
     pub(crate) fn forget(&self, kind: EntityKind, id: &str) {
         self.recorder.flush();
         self.repeats.forget(|(_, decision)| decision.names(kind, id));

@@ -1,11 +1,12 @@
 //! Overrides: an operator's word about one entity, which comes before all evidence. Kept in memory for the verdict path;
-//! the control database behind [`OverrideStore`] is what survives a restart.
+//! the control database is what survives a restart.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use ingest::scrub_text;
 use queries::EntityKind;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -14,11 +15,13 @@ use super::decisions::Verdict;
 use super::error::VerdictError;
 use super::request::{Pseudonyms, check_id, email_hash, read_object};
 use crate::clock;
+use crate::control::{By, Control};
 
 /// The most overrides there can be.
 pub(crate) const OVERRIDES_MAX: usize = 100_000;
 const REASON_CHARS_MAX: usize = 500;
-const LIFETIME_US_MAX: i64 = 366 * 86_400 * 1_000_000;
+const LIFETIME_DAYS_MAX: i64 = 366;
+const DAY_US: i64 = 86_400 * 1_000_000;
 
 /// An operator's word about one entity, until a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,16 +56,6 @@ impl Serialize for Override {
     }
 }
 
-/// Where overrides survive a restart: the control database. May wait for disk; the verdict path never calls it.
-pub(crate) trait OverrideStore: Send + Sync {
-    /// Returns all of them, lapsed ones too.
-    fn list(&self) -> Result<Vec<Override>, String>;
-    /// Puts one in the place of the entity's former one. Returns once it is durable.
-    fn put(&self, new: &Override) -> Result<(), String>;
-    /// Removes the entity's. Returns whether there was one.
-    fn delete(&self, kind: EntityKind, entity: &str) -> Result<bool, String>;
-}
-
 /// The body of `PUT /v1/overrides`, as it came.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -85,28 +78,48 @@ impl Override {
         let entity_kind = parse_kind(&wire.entity_kind)?;
         let verdict = Verdict::parse(&wire.verdict)
             .ok_or_else(|| VerdictError::field("verdict", "must be allow, throttle or block"))?;
-        let reason = wire.reason.trim();
-        if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-            return Err(VerdictError::field("reason", format_args!("must be 1 to {REASON_CHARS_MAX} characters")));
-        }
-        let expires_at =
-            clock::from_json(&wire.expires_at).map_err(|problem| VerdictError::field("expires_at", problem))?;
-        if expires_at <= now {
-            return Err(VerdictError::field("expires_at", "must be in the future"));
-        }
-        if expires_at - now > LIFETIME_US_MAX {
-            return Err(VerdictError::field("expires_at", "must be within a year"));
-        }
         Ok(Self {
+            reason: read_reason(&wire.reason)?,
+            expires_at: read_time("expires_at", &wire.expires_at, LIFETIME_DAYS_MAX, now)?,
             entity_kind,
             entity: entity_name(entity_kind, &wire.entity, names, now)?.into(),
             verdict,
-            reason: reason.to_owned(),
-            expires_at,
             created_at: now,
             created_by: key.to_owned(),
         })
     }
+}
+
+/// Reads why somebody decided something. People paste what they have before them; an address or a card number is scrubbed.
+///
+/// # Errors
+/// [`VerdictError::Invalid`] when there are no words, or too many.
+pub(super) fn read_reason(given: &str) -> Result<String, VerdictError> {
+    let reason = given.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        return Err(VerdictError::field("reason", format_args!("must be 1 to {REASON_CHARS_MAX} characters")));
+    }
+    Ok(scrub_text(reason).into_owned())
+}
+
+/// Reads when something ends.
+///
+/// # Errors
+/// [`VerdictError::Invalid`] naming the field, unless it is in the future and within so many days.
+pub(super) fn read_time(
+    field: &'static str,
+    given: &serde_json::Value,
+    days_max: i64,
+    now: i64,
+) -> Result<i64, VerdictError> {
+    let at = clock::from_json(given).map_err(|problem| VerdictError::field(field, problem))?;
+    if at <= now {
+        return Err(VerdictError::field(field, "must be in the future"));
+    }
+    if at - now > days_max * DAY_US {
+        return Err(VerdictError::field(field, format_args!("must be within {days_max} days")));
+    }
+    Ok(at)
 }
 
 /// Reads an entity kind of the API.
@@ -146,7 +159,7 @@ type ByEntity = HashMap<Box<str>, Arc<Override>>;
 
 /// The overrides in force.
 pub(crate) struct Overrides {
-    store: Arc<dyn OverrideStore>,
+    control: Arc<Control>,
     /// Held while a change is written, so that memory and database change in the same order. Not by readers.
     changing: Mutex<()>,
     /// By kind, in the order of [`EntityKind::ALL`].
@@ -160,16 +173,16 @@ impl Overrides {
     ///
     /// # Errors
     /// [`VerdictError::Store`].
-    pub(crate) fn load(store: Arc<dyn OverrideStore>, now: i64) -> Result<Self, VerdictError> {
+    pub(crate) fn load(control: Arc<Control>, now: i64) -> Result<Self, VerdictError> {
         let mut book: Vec<ByEntity> = EntityKind::ALL.iter().map(|_| ByEntity::new()).collect();
         let mut count = 0;
-        for stored in store.list().map_err(VerdictError::Store)?.into_iter().filter(|stored| stored.expires_at > now) {
+        for stored in control.overrides()?.into_iter().filter(|stored| stored.expires_at > now) {
             let entity: Box<str> = Box::from(&*stored.entity);
             if book[stored.entity_kind as usize].insert(entity, Arc::new(stored)).is_none() {
                 count += 1;
             }
         }
-        Ok(Self { store, changing: Mutex::new(()), book: RwLock::new(book), count: AtomicUsize::new(count) })
+        Ok(Self { control, changing: Mutex::new(()), book: RwLock::new(book), count: AtomicUsize::new(count) })
     }
 
     /// Returns the override of an entity, if one is in force.
@@ -205,7 +218,7 @@ impl Overrides {
         if !known && self.count.load(Ordering::Relaxed) >= OVERRIDES_MAX {
             return Err(VerdictError::Full("there are 100000 overrides; delete some first"));
         }
-        self.store.put(&new).map_err(VerdictError::Store)?;
+        self.control.put_override(&new)?;
         let new = Arc::new(new);
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         if book[new.entity_kind as usize].insert(Box::from(&*new.entity), Arc::clone(&new)).is_none() {
@@ -218,29 +231,23 @@ impl Overrides {
     ///
     /// # Errors
     /// [`VerdictError::NotFound`]; [`VerdictError::Store`], and then nothing changed.
-    pub(crate) fn delete(&self, kind: EntityKind, entity: &str) -> Result<(), VerdictError> {
+    pub(crate) fn delete(&self, kind: EntityKind, entity: &str, by: By<'_>) -> Result<(), VerdictError> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.remove(kind, entity)?.then_some(()).ok_or(VerdictError::NotFound("there is no override of this entity"))
-    }
-
-    fn remove(&self, kind: EntityKind, entity: &str) -> Result<bool, VerdictError> {
-        let stored = self.store.delete(kind, entity).map_err(VerdictError::Store)?;
+        if !self.control.end_override(kind, entity, by)? {
+            return Err(VerdictError::NotFound("there is no override of this entity"));
+        }
         let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
-        let known = book[kind as usize].remove(entity).is_some();
-        if known {
+        if book[kind as usize].remove(entity).is_some() {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
-        Ok(stored || known)
+        Ok(())
     }
 
     fn drop_lapsed(&self, now: i64) -> Result<(), VerdictError> {
-        let book = self.book.read().unwrap_or_else(PoisonError::into_inner);
-        let lapsed: Vec<Arc<Override>> =
-            book.iter().flat_map(HashMap::values).filter(|found| found.expires_at <= now).cloned().collect();
-        drop(book);
-        for found in lapsed {
-            self.remove(found.entity_kind, &found.entity)?;
-        }
+        self.control.drop_lapsed(now)?;
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
+        book.iter_mut().for_each(|of_kind| of_kind.retain(|_, found| found.expires_at > now));
+        self.count.store(book.iter().map(HashMap::len).sum(), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::decisions::Verdict;
 use super::fold::is_address;
 use super::links::Links;
 use super::overrides::{Override, Overrides};
-use super::snoozes::Snoozes;
+use super::snoozes::{Snooze, Snoozes};
 use crate::clock;
 
 /// One entity that is throttled or blocked, by a live hit or by an override.
@@ -117,8 +117,17 @@ pub(crate) struct EntityState {
     pub(crate) hits: Vec<(Arc<Hit>, bool)>,
     /// The override in force.
     pub(crate) overridden_by: Option<Arc<Override>>,
+    /// The snoozes in force.
+    pub(crate) snoozes: Vec<Arc<Snooze>>,
     /// The entities linked to it by the latest server bind.
     pub(crate) links: Vec<(EntityKind, Arc<str>)>,
+}
+
+impl EntityState {
+    /// Tells whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.overridden_by.is_none() && self.snoozes.is_empty() && self.links.is_empty()
+    }
 }
 
 impl Serialize for EntityState {
@@ -131,10 +140,11 @@ impl Serialize for EntityState {
         let hits: Vec<HitState<'_>> = self.hits.iter().map(|(hit, counts)| HitState { hit, counts: *counts }).collect();
         let links: Vec<Linked<'_>> =
             self.links.iter().map(|(kind, entity)| Linked { entity_kind: kind.name(), entity }).collect();
-        let mut fields = serializer.serialize_struct("EntityState", 4)?;
+        let mut fields = serializer.serialize_struct("EntityState", 5)?;
         fields.serialize_field("score", &self.score)?;
         fields.serialize_field("hits", &hits)?;
         fields.serialize_field("override", &self.overridden_by)?;
+        fields.serialize_field("snoozes", &self.snoozes)?;
         fields.serialize_field("links", &links)?;
         fields.end()
     }
@@ -183,6 +193,7 @@ pub(crate) fn entity_state(
         score: points_to_score(hits.iter().filter(|(_, counts)| *counts).map(|(hit, _)| hit.points)),
         hits,
         overridden_by: overrides.find(kind, id, now),
+        snoozes: snoozes.of_entity(kind, id, now),
         links: linked(links, kind, id),
     }
 }

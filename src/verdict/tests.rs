@@ -5,8 +5,9 @@ use std::sync::Mutex;
 
 use queries::{Hit, Mode, Restraint, StepUp};
 
-use super::fixtures::{APP, HOUR, House, NOW, SECOND, hit};
+use super::fixtures::{APP, HOUR, House, NOW, SECOND, hit, snooze};
 use super::*;
+use crate::control::By;
 
 const TIGHT: &str = "[[limit]]\naction = \"generate\"\nby = \"guest\"\nrate = \"30/min\"\nburst = 2\n";
 
@@ -87,7 +88,7 @@ fn hits_reach_over_the_latest_bind_and_no_further() {
 fn snoozed_hits_count_for_nothing() {
     let house = House::new("");
     house.hits.put(Arc::new(Hit { points: 90, ..hit("r", EntityKind::Account, "a") }));
-    house.service.set_snoozes(vec![Snooze { rule: "r".into(), entity: None, until: NOW + HOUR }]);
+    house.service.snoozes.store(Arc::new([snooze("r", "a", NOW + HOUR)].into_iter().collect()));
     let decision = house.ask(r#"{"action":"pay","account_id":"a"}"#);
     assert_eq!((decision.verdict, decision.score, decision.reasons.len()), (Verdict::Allow, 0, 0));
     assert_eq!(house.ask_at(r#"{"action":"pay","account_id":"a"}"#, NOW + HOUR).unwrap().verdict, Verdict::Block);
@@ -137,7 +138,7 @@ fn the_allow_list_skips_limits_and_the_fail_mode() {
         assert_eq!((decision.verdict, decision.step_up), (Verdict::Allow, StepUp::None));
         assert_eq!(&*decision.reasons[0].rule, "override");
     }
-    house.service.overrides().delete(EntityKind::Guest, "g").unwrap();
+    house.service.overrides().delete(EntityKind::Guest, "g", By { actor: "ops", at: NOW }).unwrap();
     let verdicts: Vec<Verdict> = (0..3).map(|_| house.ask(r#"{"action":"generate","guest_id":"g"}"#).verdict).collect();
     assert_eq!(verdicts, [Verdict::Allow, Verdict::Allow, Verdict::Throttle], "none was spent before");
 }

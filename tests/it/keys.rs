@@ -37,14 +37,20 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/verdicts/stream", &["verdict"]),
     ("GET", "/v1/restrictions", &["verdict"]),
     ("GET", "/v1/decisions/{id}", &["review"]),
+    ("GET", "/v1/entities/{kind}/{id}", &["review"]),
     ("GET", "/v1/overrides", &["review"]),
     ("PUT", "/v1/overrides", &["review"]),
     ("DELETE", "/v1/overrides", &["review"]),
     ("POST", "/v1/labels", &["review"]),
     ("GET", "/v1/rules", &["review"]),
     ("GET", "/v1/rules/{id}", &["review"]),
+    ("PUT", "/v1/rules/{id}", &["review"]),
+    ("DELETE", "/v1/rules/{id}", &["review"]),
     ("PUT", "/v1/rules/{id}/mode", &["review"]),
+    ("POST", "/v1/rules/{id}/snooze", &["review"]),
+    ("DELETE", "/v1/rules/{id}/snooze", &["review"]),
     ("POST", "/v1/rules/{id}/backtest", &["review"]),
+    ("GET", "/v1/audit", &["admin"]),
     ("GET", "/v1/keys", &["admin"]),
     ("POST", "/v1/keys", &["admin"]),
     ("DELETE", "/v1/keys/{id}", &["admin"]),
@@ -53,6 +59,7 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
 fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
     // A stream that is asked for rightly has no end.
     let path = path.replace("{id}", "none").replace("{name}", "none").replace("{path}", "none");
+    let path = path.replace("{kind}", "none");
     let path = path.replace("/stream", "/stream?none=1");
     let body = matches!(method, "POST" | "PUT").then_some(b"{".as_slice());
     client.send(method, &path, &[], body)

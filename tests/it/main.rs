@@ -5,16 +5,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
 
+mod audit;
 mod backtests;
 mod check;
 mod cli;
 mod durability;
 mod events;
+mod evidence;
 mod http;
 mod keys;
 mod lake;
 mod mmdb;
 mod ops;
+mod own_rules;
 mod scenarios;
 mod server;
 mod sql;

@@ -330,4 +330,7 @@ fn a_rule_that_blocks_too_many_established_devices_goes_back_to_shadow() {
         (client.get(&format!("/v1/rules/{RULE}")).expect(200)["rule"]["mode"] == "shadow").then_some(())
     });
     assert_eq!(ask(&client, &json!({"action": "grant", "device_id": "dev_0"}))["verdict"], "allow");
+    let line = &client.get("/v1/audit?limit=1").expect(200)["lines"][0];
+    assert_eq!((&line["actor"], &line["action"]), (&json!("weir"), &json!("rule.tripped")));
+    assert_eq!((&line["detail"]["rule"], &line["detail"]["why"]["blocked"]), (&json!(RULE), &json!(3)), "{line}");
 }

@@ -1,6 +1,7 @@
 //! The durable path as a whole: what is acknowledged is there, once, whatever happens to the process or the disk.
 
 mod forgetful;
+mod stalling;
 
 use std::collections::BTreeMap;
 use std::path::Path;

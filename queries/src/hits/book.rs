@@ -172,7 +172,7 @@ fn is_same(a: &Hit, b: &Hit) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hits::hit::{Mode, Restraint, StepUp};
+    use crate::hits::hit::{EndCause, Mode, Restraint, StepUp};
 
     fn hit(rule: &str, entity: &str, until: i64) -> Arc<Hit> {
         Arc::new(Hit {
@@ -202,8 +202,8 @@ mod tests {
     #[test]
     fn a_hit_is_found_by_its_entity_until_it_ends() {
         let book = HitBook::new();
-        book.apply(&Transition { kind: TransitionKind::Opened, hit: hit("a", "d1", 100), at: 1 });
-        book.apply(&Transition { kind: TransitionKind::Opened, hit: hit("b", "d1", 200), at: 1 });
+        book.apply(&Transition::opened(hit("a", "d1", 100), 1));
+        book.apply(&Transition::opened(hit("b", "d1", 200), 1));
         assert_eq!(names(&book.open(EntityKind::Device, "d1", 99)), ["a", "b"]);
         assert_eq!(names(&book.open(EntityKind::Device, "d1", 100)), ["b"], "open before `until`, not at it");
         assert!(book.open(EntityKind::Device, "d1", 200).is_empty());
@@ -215,10 +215,10 @@ mod tests {
     #[test]
     fn a_change_replaces_and_a_close_removes() {
         let book = HitBook::new();
-        book.apply(&Transition { kind: TransitionKind::Opened, hit: hit("a", "d1", 100), at: 1 });
-        book.apply(&Transition { kind: TransitionKind::Changed, hit: hit("a", "d1", 300), at: 2 });
+        book.apply(&Transition::opened(hit("a", "d1", 100), 1));
+        book.apply(&Transition::changed(hit("a", "d1", 300), 2));
         assert_eq!(book.open(EntityKind::Device, "d1", 1).iter().map(|hit| hit.until).collect::<Vec<_>>(), [300]);
-        book.apply(&Transition { kind: TransitionKind::Closed, hit: hit("a", "d1", 300), at: 300 });
+        book.apply(&Transition::closed(hit("a", "d1", 300), 300, EndCause::Expired));
         assert!(book.is_empty());
         book.put(hit("a", "d1", 5));
         assert_eq!(book.forget(EntityKind::Device, "d1").len(), 1);

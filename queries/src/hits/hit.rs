@@ -271,6 +271,32 @@ impl TransitionKind {
     }
 }
 
+/// Why a hit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndCause {
+    /// Its time to live was over.
+    Expired,
+    /// There is no rule of this name any more.
+    RuleDeleted,
+    /// The rule has another text.
+    RuleChanged,
+    /// The rule was switched off.
+    RuleOff,
+}
+
+impl EndCause {
+    /// Returns the value of column `cause` of the table `hits`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::RuleDeleted => "rule_deleted",
+            Self::RuleChanged => "rule_changed",
+            Self::RuleOff => "rule_off",
+        }
+    }
+}
+
 /// One row of the table `hits`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -280,6 +306,22 @@ pub struct Transition {
     pub hit: Arc<Hit>,
     /// When, by the clock of the events, in microseconds.
     pub at: i64,
+    /// Why it ended; none unless it did.
+    pub cause: Option<EndCause>,
+}
+
+impl Transition {
+    pub(crate) const fn opened(hit: Arc<Hit>, at: i64) -> Self {
+        Self { kind: TransitionKind::Opened, hit, at, cause: None }
+    }
+
+    pub(crate) const fn changed(hit: Arc<Hit>, at: i64) -> Self {
+        Self { kind: TransitionKind::Changed, hit, at, cause: None }
+    }
+
+    pub(crate) const fn closed(hit: Arc<Hit>, at: i64, cause: EndCause) -> Self {
+        Self { kind: TransitionKind::Closed, hit, at, cause: Some(cause) }
+    }
 }
 
 #[cfg(test)]

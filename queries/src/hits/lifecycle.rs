@@ -12,7 +12,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::book::HitBook;
-use super::hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
+use super::hit::{EndCause, EntityKind, Hit, Mode, Restraint, StepUp, Transition};
 
 /// The most hits that one rule holds open for one kind of entity; further ones are refused and counted.
 const OPEN_HITS_MAX: usize = 1_000_000;
@@ -132,7 +132,8 @@ impl Lifecycle {
             self.ends.push(Reverse((open.hit.until, entity)));
         } else if let Some(open) = self.open.remove(&entity) {
             book.remove(&open.hit);
-            out.push(Transition { kind: TransitionKind::Closed, at: open.hit.until, hit: open.hit });
+            let ended_at = open.hit.until;
+            out.push(Transition::closed(open.hit, ended_at, EndCause::Expired));
         }
     }
 
@@ -156,14 +157,14 @@ impl Lifecycle {
     }
 
     /// Closes everything at `at`: the rule is gone, off, or has a new text.
-    pub(crate) fn close_all(&mut self, at: i64, book: &HitBook, out: &mut Vec<Transition>) {
+    pub(crate) fn close_all(&mut self, at: i64, cause: EndCause, book: &HitBook, out: &mut Vec<Transition>) {
         self.ends.clear();
         let mut open: Vec<OpenHit> = self.open.drain().map(|(_, open)| open).collect();
         open.sort_by(|a, b| a.hit.entity.cmp(&b.hit.entity));
         for open in open {
             book.remove(&open.hit);
             let hit = Hit { until: open.hit.until.min(at), ..(*open.hit).clone() };
-            out.push(Transition { kind: TransitionKind::Closed, at, hit: Arc::new(hit) });
+            out.push(Transition::closed(Arc::new(hit), at, cause));
         }
     }
 
@@ -215,7 +216,7 @@ impl Lifecycle {
         }
         let hit = Arc::new(Hit { mode: self.terms.mode_for(&hit.entity), ..hit.clone() });
         book.put(Arc::clone(&hit));
-        out.push(Transition { kind: TransitionKind::Opened, hit: Arc::clone(&hit), at });
+        out.push(Transition::opened(Arc::clone(&hit), at));
         self.ends.push(Reverse((hit.until, Arc::clone(&hit.entity))));
         let (until_written, observed_written) = (hit.until, hit.observed);
         let entity = Arc::clone(&hit.entity);
@@ -293,7 +294,7 @@ impl Lifecycle {
             until,
         });
         book.put(Arc::clone(&hit));
-        out.push(Transition { kind: TransitionKind::Opened, hit: Arc::clone(&hit), at });
+        out.push(Transition::opened(Arc::clone(&hit), at));
         self.ends.push(Reverse((until, Arc::clone(&entity))));
         let open =
             OpenHit { hit, is_true: true, until_written: until, observed_written: found.observed, is_unsettled: false };
@@ -305,7 +306,7 @@ impl Lifecycle {
 fn edge(open: &mut OpenHit, at: i64, out: &mut Vec<Transition>) {
     if open.is_true && open.hit.until != open.until_written {
         open.until_written = open.hit.until;
-        out.push(Transition { kind: TransitionKind::Changed, hit: Arc::clone(&open.hit), at });
+        out.push(Transition::changed(Arc::clone(&open.hit), at));
     }
     open.is_true = false;
 }
@@ -344,7 +345,7 @@ fn write_change(open: &mut OpenHit, at: i64, book: &HitBook, out: &mut Vec<Trans
     open.until_written = open.hit.until;
     open.observed_written = open.observed_written.max(open.hit.observed);
     book.put(Arc::clone(&open.hit));
-    out.push(Transition { kind: TransitionKind::Changed, hit: Arc::clone(&open.hit), at });
+    out.push(Transition::changed(Arc::clone(&open.hit), at));
 }
 
 #[cfg(test)]

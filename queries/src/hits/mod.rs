@@ -10,6 +10,6 @@ mod lifecycle;
 mod restore;
 
 pub use book::{HitBook, HitsOf};
-pub use hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
+pub use hit::{EndCause, EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
 pub(crate) use lifecycle::{Evaluation, Lifecycle, Terms};
 pub use restore::{RESTORE_SQL, RestoredHit, close_orphans, read_restored_hits};

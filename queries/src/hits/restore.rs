@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 
-use super::hit::{EntityKind, Hit, Mode, Restraint, StepUp, Transition, TransitionKind};
+use super::hit::{EndCause, EntityKind, Hit, Mode, Restraint, StepUp, Transition};
 
 /// The question whose answer [`read_restored_hits`] reads: the last row of every hit that no row closed, those included
 /// whose written end has passed (a hit that stayed true was prolonged without a row; its rule will tell).
@@ -44,13 +44,13 @@ pub fn read_restored_hits(batches: &[RecordBatch]) -> Result<Vec<RestoredHit>, S
     Ok(hits)
 }
 
-/// Returns the transitions that close restored hits which no rule took over: their rules are gone or have a new text. The
-/// book never had them.
-#[must_use]
-pub fn close_orphans(hits: Vec<RestoredHit>, now: i64) -> Vec<Transition> {
+/// Returns the transitions that close restored hits which no rule took over: their rules are gone or have a new text, as
+/// `cause` tells, unless their time was over before. The book never had them.
+pub fn close_orphans(hits: Vec<RestoredHit>, now: i64, cause: impl Fn(&RestoredHit) -> EndCause) -> Vec<Transition> {
     let close = |hit: RestoredHit| {
         let at = hit.until.min(now);
-        Transition { kind: TransitionKind::Closed, hit: Arc::new(hit), at }
+        let cause = if hit.until <= now { EndCause::Expired } else { cause(&hit) };
+        Transition::closed(Arc::new(hit), at, cause)
     };
     hits.into_iter().map(close).collect()
 }

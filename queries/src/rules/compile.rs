@@ -1,10 +1,12 @@
 //! From a file's text to a rule: headers, text, plan, and the way it runs. Reads no file and keeps no state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
@@ -65,6 +67,7 @@ impl RuleCompiler {
             version: Arc::from(&version[..16]),
             file: file.to_owned(),
             text: Arc::from(text),
+            reads: BTreeSet::new(),
             way: Way::Scheduled { reason: String::new(), every_ms: to_ms(headers.pace_us()) },
             headers,
             sql,
@@ -74,6 +77,7 @@ impl RuleCompiler {
         for kind in rule.headers.entities.clone() {
             let plan = self.plan(&rule, kind).map_err(|error| planning_problem(file, &error))?;
             check_columns(file, &plan)?;
+            note_tables(&plan, &mut rule.reads).map_err(|error| planning_problem(file, &error))?;
             if let Ok(made) = &mut shapes {
                 match live_shape(&rule, &plan) {
                     Ok(shape) => made.push(Arc::new(shape)),
@@ -96,6 +100,17 @@ impl RuleCompiler {
         let tables = rule.sight(kind).over(&self.tables)?;
         plan(&self.engine, rule.sql.statement(Clock::Marked, rule.headers.window), tables)
     }
+}
+
+/// Notes the tables that a plan reads.
+fn note_tables(plan: &LogicalPlan, tables: &mut BTreeSet<String>) -> Result<(), DataFusionError> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            tables.insert(scan.table_name.table().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }
 
 /// Returns the live form of a plan, or why there is none.

@@ -12,7 +12,7 @@ use crate::catalogue::SourceProblem;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::queue::Queue;
-use super::rule::Rule;
+use super::rule::{Rule, end_cause};
 use super::state::{ENTITIES_MAX, State};
 use super::track::{Outcome, Track};
 
@@ -92,7 +92,8 @@ impl LiveRules {
             inner.rules.push(live);
         }
         for live in &mut old {
-            live.tracks.iter_mut().for_each(|track| track.hits.close_all(now, &self.book, &mut transitions));
+            let cause = end_cause(rules, &live.rule.name, &live.rule.version);
+            live.tracks.iter_mut().for_each(|track| track.hits.close_all(now, cause, &self.book, &mut transitions));
         }
         transitions
     }
@@ -178,6 +179,12 @@ impl LiveRules {
     #[must_use]
     pub fn all_warm(&self) -> bool {
         self.lock().rules.iter().all(|live| live.is_warm)
+    }
+
+    /// Tells whether the state of every rule whose hits restrain is complete: those in shadow change no answer.
+    #[must_use]
+    pub fn restraining_warm(&self) -> bool {
+        self.lock().rules.iter().all(|live| live.is_warm || live.mode != Mode::Live)
     }
 
     /// Makes every rule cold, so that the next rebuild reads all of them again: events were imported past the log. The cut

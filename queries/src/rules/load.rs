@@ -15,9 +15,13 @@ use super::compile::RuleCompiler;
 use super::rule::Rule;
 
 /// The most files that one directory may hold.
-const FILES_MAX: usize = 1_000;
+pub const RULE_FILES_MAX: usize = 1_000;
 /// The largest file, as the engine limits a statement.
-const FILE_BYTES_MAX: u64 = 64 << 10;
+pub const RULE_BYTES_MAX: usize = 64 << 10;
+/// The longest name of a rule.
+const NAME_BYTES_MAX: usize = 64;
+/// What reasons of other kinds are called: no rule may be mistaken for one.
+const NAMES_TAKEN: [&str; 2] = ["override", "score"];
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/rules"]
@@ -65,11 +69,15 @@ impl RuleFiles {
         }
         for (name, source) in sources {
             let text = source.text.map_err(|message| SourceProblem::new(&source.file, 0, message, None));
-            match text.and_then(|text| compiler.compile(&name, &source.file, &text)) {
-                Ok(rule) => loaded.rules.push(Arc::new(rule)),
+            let last = self.last_good.get(&name).filter(|last| last.file == source.file);
+            let compile = |text: String| match last {
+                Some(last) if *last.text == *text => Ok(Arc::clone(last)),
+                _ => compiler.compile(&name, &source.file, &text).map(Arc::new),
+            };
+            match text.and_then(compile) {
+                Ok(rule) => loaded.rules.push(rule),
                 Err(problem) => {
                     loaded.problems.push(problem);
-                    let last = self.last_good.get(&name).filter(|last| last.file == source.file);
                     loaded.rules.extend(last.cloned());
                 }
             }
@@ -93,6 +101,21 @@ impl RuleFiles {
     }
 }
 
+/// Checks a rule's name.
+///
+/// # Errors
+/// What to name it instead.
+pub fn check_rule_name(name: &str) -> Result<(), &'static str> {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_letter) {
+        return Err("name it with 1 to 64 of a-z, 0-9 and _, as in `card_testing`");
+    }
+    if NAMES_TAKEN.contains(&name) {
+        return Err("`override` and `score` are what reasons of other kinds are called; take another name");
+    }
+    Ok(())
+}
+
 fn built_in() -> BTreeMap<String, Source> {
     let source = |path: std::borrow::Cow<'static, str>| {
         let name = path.strip_suffix(".sql")?.to_owned();
@@ -114,17 +137,16 @@ fn read_directory(directory: &Path, sources: &mut BTreeMap<String, Source>, prob
             return;
         }
     };
-    if files.len() > FILES_MAX {
-        let message = format!("the directory holds more than {FILES_MAX} files; only the first are read");
+    if files.len() > RULE_FILES_MAX {
+        let message = format!("the directory holds more than {RULE_FILES_MAX} files; only the first are read");
         problems.push(SourceProblem::new(&directory.display().to_string(), 0, message, None));
     }
-    for path in files.into_iter().take(FILES_MAX) {
+    for path in files.into_iter().take(RULE_FILES_MAX) {
         let file = path.display().to_string();
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
-        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if name.is_empty() || !name.bytes().all(is_name) {
-            let remedy = Some("name it with a-z, 0-9 and _, as in `card_testing.sql`".to_owned());
-            problems.push(SourceProblem::new(&file, 0, "the file's name is not a rule's name", remedy));
+        if let Err(remedy) = check_rule_name(&name) {
+            let message = "the file's name is not a rule's name";
+            problems.push(SourceProblem::new(&file, 0, message, Some(remedy.to_owned())));
             continue;
         }
         let text = read_file(&path);
@@ -134,8 +156,8 @@ fn read_directory(directory: &Path, sources: &mut BTreeMap<String, Source>, prob
 
 fn read_file(path: &Path) -> Result<String, String> {
     let length = fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!("it is larger than {} KiB", FILE_BYTES_MAX >> 10));
+    if length > RULE_BYTES_MAX as u64 {
+        return Err(format!("it is larger than {} KiB", RULE_BYTES_MAX >> 10));
     }
     fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))
 }

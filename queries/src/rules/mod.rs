@@ -7,7 +7,7 @@
 //! `contribution.rs`) turn rows into contributions to the state in time buckets (`state.rs`, `keyed.rs`, `picked.rs`, `window.rs`) and touched entities
 //! into evaluations (`answer.rs`); the hits' lifecycle (`crate::hits`) turns those into transitions. A scheduled rule's
 //! evaluations come from the query engine instead (`scheduled.rs`). After a restart `rebuild.rs` refills the state, and `backtest.rs` sends
-//! the past through the same state; both read it by `history.rs`.
+//! the past through the same state; both read it by `history.rs`. The events behind a hit are found by `evidence.rs`.
 
 mod answer;
 mod backtest;
@@ -15,6 +15,7 @@ mod compile;
 mod component;
 mod contribution;
 mod duration;
+mod evidence;
 mod functions;
 mod headers;
 mod history;
@@ -44,13 +45,15 @@ pub use backtest::{Backtest, BacktestHits, BacktestProgress};
 pub use compile::RuleCompiler;
 pub use component::window_functions;
 pub use duration::parse_duration_us;
+pub use evidence::{EVIDENCE_MAX, names_entity};
 pub use functions::aggregate_functions;
 pub use headers::RuleHeaders;
 pub use live::{LiveLimits, LiveRules, LiveStatus};
-pub use load::{LoadedRules, RuleFiles};
+pub use load::{LoadedRules, RULE_BYTES_MAX, RULE_FILES_MAX, RuleFiles, check_rule_name};
 pub use rebuild::RebuildError;
 pub use report::RuleReport;
-pub use rule::{Rule, Way};
+pub use rule::{Rule, Way, end_cause};
 pub use scheduled::ScheduledRules;
+pub use session::is_event_table;
 pub use text::DISTINCT_MAX;
 pub use window::Window;

@@ -43,6 +43,24 @@ pub struct RuleReport {
     pub owner: Option<String>,
     /// It may read what browsers sent, and never blocks.
     pub browser_facts: bool,
+    /// How long a hit lasts after it was last true.
+    pub ttl: String,
+    /// The actions it restrains; empty means all.
+    pub actions: Vec<Arc<str>>,
+    /// The friction its hits suggest.
+    pub step_up: &'static str,
+    /// The share of established entities it may block, for example `0.5%`; null without a limit.
+    pub max_block_rate: Option<String>,
+    /// The share of entities for which live is live.
+    pub rollout: String,
+    /// The tables it reads.
+    pub reads: Vec<String>,
+}
+
+/// Writes millionths as per cent: `0.5%`.
+fn ppm_to_text(ppm: u32) -> String {
+    let digits = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+    format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 impl RuleReport {
@@ -74,6 +92,12 @@ impl RuleReport {
             points: headers.points,
             owner: headers.owner.clone(),
             browser_facts: headers.browser_facts,
+            ttl: duration_to_text(headers.ttl_us),
+            actions: headers.actions.to_vec(),
+            step_up: headers.step_up.name(),
+            max_block_rate: headers.max_block_rate_ppm.map(ppm_to_text),
+            rollout: ppm_to_text(headers.rollout_ppm),
+            reads: rule.reads.iter().cloned().collect(),
         }
     }
 }

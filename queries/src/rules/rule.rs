@@ -1,11 +1,12 @@
 //! A rule: its file, its headers, its text, and the way it runs. Immutable; a new text is a new rule of another version.
 //! How it is read is `load.rs` and `compile.rs`; what is true of whom is state (`live.rs`, `scheduled.rs`).
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::catalogue::SourceProblem;
-use crate::hits::{EntityKind, Mode, Terms};
+use crate::hits::{EndCause, EntityKind, Mode, Terms};
 
 use super::headers::RuleHeaders;
 use super::session::Sight;
@@ -24,6 +25,8 @@ pub struct Rule {
     pub text: Arc<str>,
     /// What its headers say.
     pub headers: RuleHeaders,
+    /// The tables that it reads, views resolved, by name.
+    pub reads: BTreeSet<String>,
     /// The way it runs.
     pub way: Way,
     pub(crate) sql: RuleText,
@@ -100,6 +103,16 @@ impl Rule {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         matches!(self.way, Way::Live { .. })
+    }
+}
+
+/// Returns why the hits of a version of a rule end once these rules are in force, among which it does not run.
+#[must_use]
+pub fn end_cause(rules: &[(Arc<Rule>, Mode)], name: &str, version: &str) -> EndCause {
+    match rules.iter().find(|(rule, _)| *rule.name == *name) {
+        None => EndCause::RuleDeleted,
+        Some((rule, _)) if *rule.version != *version => EndCause::RuleChanged,
+        Some(_) => EndCause::RuleOff,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::QueryError;
 use crate::hits::{EntityKind, Evaluation, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::answer::read_answer;
-use super::rule::Rule;
+use super::rule::{Rule, end_cause};
 use super::session::Sight;
 use super::text::Clock;
 
@@ -73,7 +73,8 @@ impl ScheduledRules {
             current.push(scheduled);
         }
         for gone in &mut old {
-            gone.hits.iter_mut().for_each(|hits| hits.close_all(now, &self.book, &mut transitions));
+            let cause = end_cause(rules, &gone.rule.name, &gone.rule.version);
+            gone.hits.iter_mut().for_each(|hits| hits.close_all(now, cause, &self.book, &mut transitions));
         }
         transitions
     }

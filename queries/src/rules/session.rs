@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -21,6 +22,12 @@ use super::text::ENTITY_ID;
 
 /// Tables that Weir itself writes: their `trust` says nothing about who claims what.
 const OWN_TABLES: [&str; 4] = ["hits", "verdicts", "labels", "rejects"];
+
+/// Tells whether a table holds what senders told, and not what Weir itself writes.
+#[must_use]
+pub fn is_event_table(name: &str, schema: &Schema) -> bool {
+    !OWN_TABLES.contains(&name) && schema.index_of("trust").is_ok()
+}
 
 /// How a rule sees the event tables.
 #[derive(Clone, Copy, Debug)]
@@ -48,8 +55,7 @@ impl Sight {
                 col("received_at").lt_eq(lit(ScalarValue::TimestampMicrosecond(Some(as_of), Some("UTC".into())))),
             )?;
         }
-        let is_event_table = !OWN_TABLES.contains(&name) && has(&"trust");
-        if !is_event_table {
+        if !is_event_table(name, &schema) {
             return if self.as_of.is_some() {
                 Ok(Arc::new(ViewTable::new(plan.build()?, None)))
             } else {

@@ -1,6 +1,6 @@
 //! Tests of the overrides.
 
-use super::super::fixtures::{HOUR, MemoryStore, NOW, PlainNames, decree};
+use super::super::fixtures::{HOUR, NOW, PlainNames, decree};
 use super::*;
 
 fn parse(body: &str) -> Result<Override, VerdictError> {
@@ -45,7 +45,7 @@ fn mistakes_are_told_by_field() {
         (good.replace("\"2026-11-23T10:00:00Z\"", "null"), "expires_at"),
         (good.replace("2026-11-23T10:00:00Z", "tomorrow"), "expires_at"),
         (good.replace("2026-11-23", "2026-11-22"), "expires_at must be in the future"),
-        (good.replace("2026-11-23", "2028-11-23"), "expires_at must be within a year"),
+        (good.replace("2026-11-23", "2028-11-23"), "expires_at must be within 366 days"),
         (good.replace("entity_kind", "kind"), "unknown field `kind`"),
         (format!("[{good}]"), "not a JSON object"),
     ] {
@@ -58,8 +58,9 @@ fn mistakes_are_told_by_field() {
 
 #[test]
 fn an_override_holds_from_its_making_to_its_end() {
-    let store = Arc::new(MemoryStore::default());
-    let overrides = Overrides::load(store.clone(), NOW).unwrap();
+    let control = Arc::new(Control::in_memory());
+    let overrides = Overrides::load(control.clone(), NOW).unwrap();
+    let by = By { actor: "ops", at: NOW };
     assert!(overrides.find(EntityKind::Guest, "g", NOW).is_none());
     overrides.put(decree(EntityKind::Guest, "g", Verdict::Block), NOW).unwrap();
     assert_eq!(overrides.find(EntityKind::Guest, "g", NOW).unwrap().verdict, Verdict::Block);
@@ -67,22 +68,22 @@ fn an_override_holds_from_its_making_to_its_end() {
     assert!(overrides.find(EntityKind::Guest, "g", NOW + HOUR).is_none(), "lapsed");
     overrides.put(decree(EntityKind::Guest, "g", Verdict::Allow), NOW).unwrap();
     assert_eq!(overrides.list(NOW).len(), 1, "replaced");
-    let reloaded = Overrides::load(store.clone(), NOW).unwrap();
+    let reloaded = Overrides::load(control.clone(), NOW).unwrap();
     assert_eq!(reloaded.list(NOW), overrides.list(NOW), "it survives a restart");
-    assert!(Overrides::load(store, NOW + HOUR).unwrap().list(NOW).is_empty(), "unless it lapsed meanwhile");
-    overrides.delete(EntityKind::Guest, "g").unwrap();
+    assert!(Overrides::load(control, NOW + HOUR).unwrap().list(NOW).is_empty(), "unless it lapsed meanwhile");
+    overrides.delete(EntityKind::Guest, "g", by).unwrap();
     assert!(overrides.find(EntityKind::Guest, "g", NOW).is_none());
-    assert!(matches!(overrides.delete(EntityKind::Guest, "g"), Err(VerdictError::NotFound(_))));
+    assert!(matches!(overrides.delete(EntityKind::Guest, "g", by), Err(VerdictError::NotFound(_))));
 }
 
 #[test]
 fn what_the_database_refuses_does_not_happen() {
-    let store = Arc::new(MemoryStore::default());
-    let overrides = Overrides::load(store.clone(), NOW).unwrap();
+    let control = Arc::new(Control::in_memory());
+    let overrides = Overrides::load(control.clone(), NOW).unwrap();
     overrides.put(decree(EntityKind::Guest, "g", Verdict::Block), NOW).unwrap();
-    store.broken.store(true, Ordering::SeqCst);
+    control.refuse_writes();
     let refused = overrides.put(decree(EntityKind::Guest, "g", Verdict::Allow), NOW);
-    assert_eq!(refused, Err(VerdictError::Store("disk full".to_owned())));
-    assert!(overrides.delete(EntityKind::Guest, "g").is_err());
+    assert!(matches!(refused, Err(VerdictError::Store(_))), "{refused:?}");
+    assert!(overrides.delete(EntityKind::Guest, "g", By { actor: "ops", at: NOW }).is_err());
     assert_eq!(overrides.find(EntityKind::Guest, "g", NOW).unwrap().verdict, Verdict::Block);
 }

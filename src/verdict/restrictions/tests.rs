@@ -1,11 +1,11 @@
 //! Tests of the restrictions and of entities' states.
 
-use super::super::fixtures::{HOUR, MemoryStore, NOW, decree, hit};
-use super::super::snoozes::Snooze;
+use super::super::fixtures::{HOUR, NOW, decree, hit, snooze};
 use super::*;
+use crate::control::Control;
 
 fn overrides(put: &[Override]) -> Overrides {
-    let overrides = Overrides::load(Arc::new(MemoryStore::default()), NOW).unwrap();
+    let overrides = Overrides::load(Arc::new(Control::in_memory()), NOW).unwrap();
     for new in put {
         overrides.put(new.clone(), NOW).unwrap();
     }
@@ -31,13 +31,13 @@ fn lists_what_is_restrained_and_nothing_else() {
         Hit { mode: Mode::Shadow, ..hit("shadow", EntityKind::Device, "d5") },
         Hit { until: NOW, ..hit("over", EntityKind::Device, "d6") },
         hit("forgiven", EntityKind::Device, "d7"),
-        hit("snoozed", EntityKind::Device, "d8"),
+        hit("snoozed", EntityKind::Account, "d8"),
     ]);
     let overrides = overrides(&[
         decree(EntityKind::Device, "d7", Verdict::Allow),
         decree(EntityKind::Account, "a", Verdict::Block),
     ]);
-    let snoozes = Snoozes::new(vec![Snooze { rule: "snoozed".into(), entity: None, until: NOW + HOUR }]);
+    let snoozes = [snooze("snoozed", "d8", NOW + HOUR)].into_iter().collect();
     let restricted: Vec<(String, String, &str)> = restrictions(&hits, &overrides, &snoozes, NOW)
         .iter()
         .map(|restriction| (restriction.rule.to_string(), restriction.entity.to_string(), restriction.verdict.name()))
@@ -78,9 +78,8 @@ fn an_entity_is_shown_with_each_contribution_to_its_score() {
     let links = Links::default();
     links.bind("g", "acct", (1, 0));
     let overrides = overrides(&[decree(EntityKind::Account, "acct", Verdict::Throttle)]);
-    let entity: Arc<str> = "acct".into();
-    let snoozed = |entity| Snoozes::new(vec![Snooze { rule: "d".into(), entity, until: NOW + 1 }]);
-    let snoozes = snoozed(Some((EntityKind::Account, entity)));
+    let snoozed = |entity| [snooze("d", entity, NOW + 1)].into_iter().collect::<Snoozes>();
+    let snoozes = snoozed("acct");
     let state = entity_state((&hits, &overrides, &snoozes, &links), (EntityKind::Account, "acct"), NOW);
     assert_eq!(state.score, 64);
     let shown = serde_json::to_value(&state).unwrap();
@@ -93,7 +92,7 @@ fn an_entity_is_shown_with_each_contribution_to_its_score() {
     assert_eq!(counting, [("a", true), ("b", true), ("c", false), ("d", false)]);
     assert_eq!(shown["override"]["verdict"], "throttle");
     assert_eq!(shown["links"], serde_json::json!([{"entity_kind": "guest", "entity": "g"}]));
-    let elsewhere = snoozed(Some((EntityKind::Account, "other".into())));
+    let elsewhere = snoozed("other");
     let state = entity_state((&hits, &overrides, &elsewhere, &links), (EntityKind::Account, "acct"), NOW);
     assert_eq!(state.score, 96, "another's snooze");
     let state = entity_state((&hits, &overrides, &snoozes, &links), (EntityKind::Account, "acct"), NOW + 1);

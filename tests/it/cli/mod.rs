@@ -233,6 +233,45 @@ fn rules_are_listed_with_how_they_run() {
     assert!(listed.lines().any(|line| line.contains("card_testing") && line.contains("shadow")), "{listed}");
 }
 
+#[test]
+fn a_rule_is_explained_by_name_by_file_and_by_a_server() {
+    let site = Site::new();
+    let (page, _) = told(&site.run(&["rules", "explain", "device_many_guests"]), 0);
+    for said in [
+        "# Many guest workspaces on one device",
+        "| lasts | 6h",
+        "| mode | shadow |",
+        "## How it runs",
+        "Live",
+        "```sql\nselect",
+    ] {
+        assert!(page.contains(said), "{said} in {page}");
+    }
+    assert!(!page.contains("--!"), "{page}");
+    let text = "--! title: Mine\n--! entity: guest\n--! ttl: 1h\n\n-- Words of its own.\nselect guest_id as entity, 1 as observed, 1 as threshold from usage\n";
+    site.write("mine.sql", text.as_bytes());
+    let (page, _) = told(&site.run(&["rules", "explain", "mine.sql"]), 0);
+    assert!(page.contains("Words of its own.") && page.contains("Scheduled, every 10s"), "{page}");
+    site.write("bad.sql", b"select 1");
+    told(&site.run(&["rules", "explain", "bad.sql"]), 2);
+    told(&site.run(&["rules", "explain", "nobody"]), 2);
+    told(&site.run(&["rules", "explain"]), 2);
+
+    let server = site.start();
+    server.admin().put("/v1/rules/card_testing/mode", &json!({"mode": "live", "force": true})).expect(200);
+    let (page, _) =
+        told(&site.run(&["rules", "explain", "card_testing", "--url", server.url(), "--key", ADMIN_KEY]), 0);
+    assert!(page.contains("| mode | live |"), "{page}");
+    site.write("pages/kept.md", b"# Mine");
+    site.write(
+        "pages/gone.md",
+        b"<!-- Written by `weir rules explain --all`; change the rule, not this page. -->\n\n# Old",
+    );
+    told(&site.run(&["rules", "explain", "--all", "--out", "pages"]), 0);
+    let is_there = |name: &str| site.path("pages").join(name).is_file();
+    assert!(is_there("card_testing.md") && is_there("README.md") && is_there("kept.md") && !is_there("gone.md"));
+}
+
 /// Starts a command whose stdout nobody reads to the end, as `| head` does.
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {

@@ -2,6 +2,7 @@
 
 mod built_in;
 mod classify;
+mod evidence;
 mod faults;
 mod load;
 mod parity;

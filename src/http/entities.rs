@@ -1,0 +1,142 @@
+//! `GET /v1/entities/{kind}/{id}`: all that is known of one entity, for whoever reviews it: what restrains it now, from
+//! memory; what it did and what was decided about it, from the tables.
+
+use ::queries::rules::{is_event_table, names_entity};
+use ::queries::{EntityKind, Tables};
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+use super::address::Named;
+use super::ask::ask;
+use super::auth::{Authorized, Review};
+use super::error::Problem;
+use super::{App, Weir, blocking, json as answer};
+use crate::clock;
+use crate::control::By;
+use crate::verdict::parse_kind;
+
+const EVENTS_MAX: usize = 100;
+const DECISIONS_MAX: usize = 50;
+const LABELS_MAX: usize = 100;
+
+/// What tells in a word what an event is, by table.
+const WHAT: [(&str, &str); 8] = [
+    ("usage", "name"),
+    ("errors", "type"),
+    ("devices", "fingerprint"),
+    ("logs", "level"),
+    ("credits", "op"),
+    ("payments", "op"),
+    ("identities", "op"),
+    ("sessions", "status"),
+];
+
+type Rows = Vec<Map<String, Value>>;
+
+/// Shows one entity.
+#[utoipa::path(get, path = "/v1/entities/{kind}/{id}", tag = "verdicts", summary = "All that is known of one entity",
+    params(("kind" = String, Path, description = "guest, account, device, session, workspace, ip, ip_prefix, network, card, \
+            email, api_key, wallet or referrer"),
+        ("id" = String, Path, description = "Its id, percent-encoded. An address or e-mail in clear is hashed")),
+    responses((status = 200, description = "entity_kind, entity, score; hits, each with its points and whether it counts; \
+        override, snoozes, links; the newest events (table, event_id, received_at, trust, what), at most 100; the newest \
+        decisions (id, at, action, verdict, score), at most 50; labels"),
+        (status = 400, description = "No such kind; the message lists them"),
+        (status = 404, description = "Nothing is known of it")), description = "The audit log tells who looked.")]
+pub(crate) async fn show(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    Named((kind, id)): Named<(String, String)>,
+) -> Result<Response, Problem> {
+    let now = clock::now();
+    let kind = parse_kind(&kind)?;
+    let entity = app.verdicts.entity_name(kind, &id, now)?;
+    let state = app.verdicts.entity(kind, &entity, now);
+    // Who may review an entity sees what it did, whatever the purposes of the key's SQL.
+    let tables = app.tables_for(|_| true)?;
+    let events = events(&app, &tables, kind, &entity).await?;
+    let decisions = decisions(&app, &tables, kind, &entity).await?;
+    let labels = labels(&app, &tables, kind, &entity).await?;
+    if state.is_empty() && events.is_empty() && decisions.is_empty() && labels.is_empty() {
+        return Err(Problem::not_found(format!("nothing is known of this {}", kind.name())));
+    }
+    let (noted, detail) = (app.clone(), json!({"entity_kind": kind.name(), "entity": entity}));
+    blocking(move || noted.control.note(By { actor: &auth.key.name, at: now }, "entity.read", &detail)).await??;
+    let mut shown = json!({"entity_kind": kind.name(), "entity": entity, "events": events, "decisions": decisions, "labels": labels});
+    let state = serde_json::to_value(&state).map_err(Problem::internal)?;
+    if let (Value::Object(shown), Value::Object(state)) = (&mut shown, state) {
+        shown.extend(state);
+    }
+    Ok(answer(&shown))
+}
+
+async fn events(app: &Weir, tables: &Tables, kind: EntityKind, entity: &str) -> Result<Rows, Problem> {
+    let Some(sql) = events_sql(tables, kind) else { return Ok(Rows::new()) };
+    Ok(ask(app, &sql, &[("entity", entity)], tables, EVENTS_MAX).await?.rows)
+}
+
+fn events_sql(tables: &Tables, kind: EntityKind) -> Option<String> {
+    let newest = format!("order by received_at desc, event_id limit {EVENTS_MAX}");
+    let of_table = |(table, what): (&str, &str)| {
+        let (_, provider) = tables.iter().find(|(name, _)| name == table)?;
+        let schema = provider.schema();
+        let names_entity = names_entity(&schema, kind).filter(|_| is_event_table(table, &schema))?;
+        Some(format!(
+            "(select '{table}' as \"table\", event_id, received_at, trust, \"{what}\" as what from \"{table}\"
+              where {names_entity} {newest})"
+        ))
+    };
+    let parts: Vec<String> = WHAT.into_iter().filter_map(of_table).collect();
+    (!parts.is_empty()).then(|| format!("{} {newest}", parts.join(" union all ")))
+}
+
+async fn decisions(app: &Weir, tables: &Tables, kind: EntityKind, entity: &str) -> Result<Rows, Problem> {
+    let verdicts = tables.iter().find(|(name, _)| name == "verdicts");
+    let by_column = verdicts.and_then(|(_, table)| names_entity(&table.schema(), kind));
+    // The table has no column for cards, e-mails and referrers: what is known is where one was a reason.
+    let is_reason = "strpos(coalesce(reasons, ''), $entity) > 0 or strpos(coalesce(shadow, ''), $entity) > 0";
+    let (condition, entity) = match by_column {
+        Some(condition) => (condition, entity.to_owned()),
+        None => (is_reason.to_owned(), format!("\"entity_kind\":\"{}\",\"entity\":{}", kind.name(), json!(entity))),
+    };
+    let sql = format!(
+        "select event_id as id, ts as at, action, verdict, score from verdicts where {condition}
+         order by received_at desc, event_id limit {DECISIONS_MAX}"
+    );
+    Ok(ask(app, &sql, &[("entity", &entity)], tables, DECISIONS_MAX).await?.rows)
+}
+
+async fn labels(app: &Weir, tables: &Tables, kind: EntityKind, entity: &str) -> Result<Rows, Problem> {
+    let sql = format!(
+        "select label, effective_at, observed_at, note from labels where entity_kind = $kind and entity = $entity
+         order by observed_at desc, seq desc limit {LABELS_MAX}"
+    );
+    Ok(ask(app, &sql, &[("kind", kind.name()), ("entity", entity)], tables, LABELS_MAX).await?.rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::datasource::empty::EmptyTable;
+    use ingest::{Kind, TableSchema};
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_entity_has_events_and_every_event_table_its_word() {
+        let empty = |kind: Kind| Arc::new(EmptyTable::new(Arc::clone(TableSchema::of(kind).queried())));
+        let tables: Tables =
+            Kind::ALL.into_iter().map(|kind| (kind.table().to_owned(), empty(kind) as Arc<_>)).collect();
+        for kind in EntityKind::ALL {
+            assert!(events_sql(&tables, kind).is_some(), "{}", kind.name());
+        }
+        for (name, table) in &tables {
+            let has_word = WHAT.iter().any(|(table, _)| table == name);
+            assert_eq!(has_word, is_event_table(name, &table.schema()), "{name}");
+        }
+        let card = events_sql(&tables, EntityKind::Card).unwrap();
+        assert!(card.contains("\"payments\"") && !card.contains("\"credits\""), "{card}");
+    }
+}
