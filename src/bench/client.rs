@@ -64,8 +64,17 @@ impl Connection {
 
 /// Returns a POST request with the bench's key.
 pub(crate) fn post(path: &str, body: &[u8]) -> Vec<u8> {
+    request("POST", path, body)
+}
+
+/// Returns a PUT request with the bench's key.
+pub(crate) fn put(path: &str, body: &[u8]) -> Vec<u8> {
+    request("PUT", path, body)
+}
+
+fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: weir\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         super::server::KEY,
         body.len()

@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::events::Batches;
 use super::load::{Load, Pace, drive};
+use super::process::Usage;
 use super::report::Report;
-use super::server::{Scratch, Server, Usage, bytes_on_disk};
+use super::server::{Scratch, Server, bytes_on_disk};
 
 #[derive(Debug, Args)]
 pub(crate) struct IngestArgs {

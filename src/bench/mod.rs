@@ -1,13 +1,19 @@
-//! `weir bench`: drives a server in a child process and a yardstick beside it, and prints both. Never a timed test: figures
-//! mean something only as ratios of one call (see ARCHITECTURE.md, "How speed is measured").
+//! `weir bench`: drives a server in a child process and a yardstick beside it, and prints both; rules over a past it runs
+//! itself. Never a timed test: figures mean something only as ratios of one call (see ARCHITECTURE.md, "How speed is
+//! measured").
 
+mod backtest;
 mod client;
 mod events;
 mod ingest;
 mod load;
+mod past;
+mod process;
 mod query;
 mod report;
+mod rules;
 mod server;
+mod server_side;
 mod verdict;
 mod yardstick;
 
@@ -19,7 +25,8 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  weir bench ingest --seconds 60\n  weir bench verdict --entities 1000000 --json verdict.json\n  \
-    weir bench query --events 1000000\n\nRun it with a release build on an otherwise idle machine."
+    weir bench query --events 1000000\n  weir bench rules --events 10000000 --only scheduled,restart\n  \
+    weir bench backtest --events 10000000\n\nRun it with a release build on an otherwise idle machine."
 )]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -36,10 +43,17 @@ pub(crate) struct BenchArgs {
 enum Workload {
     /// Durable ingest of ~640-byte events, sustained, including flush, commits and compaction.
     Ingest(ingest::IngestArgs),
-    /// Verdicts over keep-alive connections with many tracked entities.
+    /// Verdicts over keep-alive connections with many tracked entities, alone and beside ingest.
     Verdict(verdict::VerdictArgs),
     /// The stored queries over simulated events, against DuckDB over the same Parquet files.
     Query(query::QueryArgs),
+    /// What rules cost: live evaluation, memory, freshness of verdicts, scheduled runs, restart.
+    Rules(rules::RulesArgs),
+    /// All built-in rules over a simulated month.
+    Backtest(backtest::BacktestArgs),
+    /// The memory of live rules, in a process of its own, for the bench itself.
+    #[command(hide = true)]
+    RulesState(rules::state::StateArgs),
     /// The yardstick servers, for the bench itself.
     #[command(hide = true)]
     Yardstick(yardstick::YardstickArgs),
@@ -51,15 +65,19 @@ enum Workload {
 /// When a server cannot be started, an answer is wrong, or counts do not add up: a figure is printed for correct answers only.
 pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    if let Workload::Yardstick(args) = args.workload {
-        return runtime.block_on(yardstick::serve(args));
-    }
+    let workload = match args.workload {
+        Workload::Yardstick(args) => return runtime.block_on(yardstick::serve(args)),
+        Workload::RulesState(args) => return runtime.block_on(rules::state::serve(&args)),
+        workload => workload,
+    };
     let scratch = server::Scratch::create(args.scratch)?;
-    let report = match args.workload {
+    let report = match workload {
         Workload::Ingest(args) => runtime.block_on(ingest::run(&args, &scratch))?,
         Workload::Verdict(args) => runtime.block_on(verdict::run(&args, &scratch))?,
         Workload::Query(args) => runtime.block_on(query::run(&args, &scratch))?,
-        Workload::Yardstick(_) => return Ok(()),
+        Workload::Rules(args) => runtime.block_on(rules::run(&args, &scratch))?,
+        Workload::Backtest(args) => runtime.block_on(backtest::run(&args, &scratch))?,
+        Workload::Yardstick(_) | Workload::RulesState(_) => return Ok(()),
     };
     print!("{}", report.table());
     if let Some(path) = args.json {

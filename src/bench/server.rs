@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 
 use super::client::Connection;
+use super::process::{Usage, usage_of};
 
 /// The key the bench uses; the servers listen on the loopback interface only and live as long as the bench.
 pub(crate) const KEY: &str = "wk_bench_0123456789abcdef0123456789abcdef";
@@ -32,13 +33,6 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// What a process has used so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
-    pub(crate) cpu_us: u64,
-    pub(crate) peak_rss_bytes: u64,
 }
 
 /// A running child.
@@ -105,14 +99,7 @@ impl Server {
 
     /// Returns what the process has used, from the system's own accounting.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak_kib = peak.and_then(|value| value.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
-        // Linux counts in hundredths of a second on every machine we run on.
-        Ok(Usage { cpu_us: (ticks(11) + ticks(12)) * 10_000, peak_rss_bytes: peak_kib * 1024 })
+        usage_of(&self.child.id().to_string())
     }
 
     /// Kills the process at once (SIGKILL).

@@ -1,4 +1,5 @@
-//! `weir bench verdict`: closed and open loops against a bare handler given the same POSTs, with many tracked entities.
+//! `weir bench verdict`: closed and open loops against a bare handler given the same POSTs, with many tracked entities; alone,
+//! and while events come in at half of the rate at which this machine can take them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +7,20 @@ use std::time::Duration;
 use clap::Args;
 
 use super::client::post;
+use super::events::Batches;
 use super::load::{Load, Pace, Traffic, drive};
+use super::process::mib;
 use super::report::Report;
 use super::server::{Scratch, Server};
+use super::server_side::Buckets;
+
+/// Events a request, and connections, of the ingest beside verdicts.
+const INGEST_BATCH: usize = 500;
+const INGEST_CONNECTIONS: usize = 16;
+/// So long ingest runs before and after what is measured beside it.
+const INGEST_MARGIN: Duration = Duration::from_millis(500);
+/// The bound that the share of slow verdicts is told of, seconds: one of the server's buckets.
+const SLOW_S: f64 = 0.001;
 
 #[derive(Debug, Args)]
 pub(crate) struct VerdictArgs {
@@ -85,53 +97,101 @@ pub(crate) async fn run(args: &VerdictArgs, scratch: &Scratch) -> anyhow::Result
     let server = Server::weir(&scratch.path().join("data"), &[]).await?;
     track(&server, args.entities).await?;
     let bare = Server::yardstick("verdict", &scratch.path().join("yardstick"))?;
-    let asking = Arc::new(Asking { entities: args.entities });
+    let bench = Bench { server, bare, asking: Arc::new(Asking { entities: args.entities }), rounds: args.rounds };
     let duration = Duration::from_secs(args.round_seconds);
+    let closed = |connections| Pace { connections, duration, rate: None };
+    let open = |rate| Pace { connections: args.connections, duration, rate: Some(rate) };
     for connections in [1, 16, args.connections] {
-        let pace = Pace { connections, duration, rate: None };
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..args.rounds {
-            theirs.push(costed(&bare, &asking, pace).await?);
-            ours.push(costed(&server, &asking, pace).await?);
-        }
-        add(&mut report, &format!("closed loop, {connections} connections"), &ours, &theirs);
+        bench.alone(&mut report, &format!("closed loop, {connections} connections"), closed(connections)).await?;
     }
     for rate in [1_000.0, 5_000.0, 20_000.0] {
-        let pace = Pace { connections: args.connections, duration, rate: Some(rate) };
-        let (theirs, ours) = (costed(&bare, &asking, pace).await?, costed(&server, &asking, pace).await?);
-        add(&mut report, &format!("open loop, {rate} a second"), &[ours], &[theirs]);
+        bench.alone(&mut report, &format!("open loop, {rate} a second"), open(rate)).await?;
     }
-    let metrics = server.get("/metrics").await?;
-    for line in metrics.lines().filter(|line| line.starts_with("weir_verdict_seconds{")) {
-        report.note(format!("server side: {line}"));
-    }
-    let peak = server.usage()?.peak_rss_bytes as f64 / f64::from(1 << 20);
-    report.add("peak RSS", "MiB", &[peak], None);
+
+    let batches = Arc::new(Batches::new(INGEST_BATCH));
+    let pace = Pace { connections: INGEST_CONNECTIONS, duration, rate: None };
+    let most = drive(bench.server.address, Arc::clone(&batches), pace).await?.per_second();
+    report.add("ingest alone, closed loop", "events/s", &[most * INGEST_BATCH as f64], None);
+    let ingest = Ingest { batches, rate: most / 2.0 };
+    bench.beside(&mut report, "beside ingest at half of that: 1000 a second", open(1_000.0), &ingest).await?;
+    bench.beside(&mut report, "beside ingest at half of that: 16 connections", closed(16), &ingest).await?;
+
+    report.add("peak RSS", "MiB", &[mib(bench.server.usage()?.peak_rss_bytes)], None);
     report.note(format!("{} entities tracked; a fifth of the requests asks about unknown ones", args.entities));
+    report
+        .note("server side: time to decide, from the histogram of /metrics; within a bucket on a straight line".into());
     Ok(report)
+}
+
+struct Bench {
+    server: Server,
+    bare: Server,
+    asking: Arc<Asking>,
+    rounds: usize,
+}
+
+/// What comes in beside verdicts.
+struct Ingest {
+    batches: Arc<Batches>,
+    /// Requests a second.
+    rate: f64,
 }
 
 struct Costed {
     load: Load,
     cpu_us: f64,
+    decided: Buckets,
 }
 
-async fn costed(server: &Server, asking: &Arc<Asking>, pace: Pace) -> anyhow::Result<Costed> {
-    let before = server.usage()?;
-    let load = drive(server.address, Arc::clone(asking), pace).await?;
-    let cpu_us = (server.usage()?.cpu_us - before.cpu_us) as f64 / load.requests.max(1) as f64;
-    Ok(Costed { load, cpu_us })
+impl Bench {
+    /// Measures verdicts alone, in alternation with the yardstick.
+    async fn alone(&self, report: &mut Report, name: &str, pace: Pace) -> anyhow::Result<()> {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            theirs.push(self.costed(&self.bare, pace).await?);
+            ours.push(self.costed(&self.server, pace).await?);
+        }
+        add(report, name, &ours, &theirs);
+        let cpu = |runs: &[Costed]| runs.iter().map(|run| run.cpu_us).collect::<Vec<_>>();
+        report.add("  server CPU a request", "us", &cpu(&ours), Some(&cpu(&theirs)));
+        Ok(())
+    }
+
+    /// Measures verdicts while events come in: the server's, and the yardstick's beside the same ingest.
+    async fn beside(&self, report: &mut Report, name: &str, pace: Pace, ingest: &Ingest) -> anyhow::Result<()> {
+        let (mut ours, mut theirs, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            for (asked, runs) in [(&self.bare, &mut theirs), (&self.server, &mut ours)] {
+                let whole = pace.duration + 2 * INGEST_MARGIN;
+                let coming = Pace { connections: INGEST_CONNECTIONS, duration: whole, rate: Some(ingest.rate) };
+                let coming = tokio::spawn(drive(self.server.address, Arc::clone(&ingest.batches), coming));
+                tokio::time::sleep(INGEST_MARGIN).await;
+                runs.push(self.costed(asked, pace).await?);
+                rates.push(coming.await??.per_second() * INGEST_BATCH as f64);
+            }
+        }
+        add(report, name, &ours, &theirs);
+        report.add("  ingest meanwhile", "events/s", &rates, None);
+        Ok(())
+    }
+
+    async fn costed(&self, asked: &Server, pace: Pace) -> anyhow::Result<Costed> {
+        let decided = || Buckets::of(&self.server, "weir_verdict_seconds");
+        let (before, decided_before) = (asked.usage()?, decided().await?);
+        let load = drive(asked.address, Arc::clone(&self.asking), pace).await?;
+        let cpu_us = (asked.usage()?.cpu_us - before.cpu_us) as f64 / load.requests.max(1) as f64;
+        Ok(Costed { load, cpu_us, decided: decided().await?.since(&decided_before) })
+    }
 }
 
 fn add(report: &mut Report, name: &str, ours: &[Costed], theirs: &[Costed]) {
-    let figures =
-        |of: fn(&Costed) -> f64| (ours.iter().map(of).collect::<Vec<_>>(), theirs.iter().map(of).collect::<Vec<_>>());
-    let mut add = |name: &str, unit, of: fn(&Costed) -> f64| {
-        let (ours, theirs) = figures(of);
-        report.add(name, unit, &ours, Some(&theirs));
+    let figures = |runs: &[Costed], of: fn(&Costed) -> f64| runs.iter().map(of).collect::<Vec<_>>();
+    let mut both = |name: &str, unit, of: fn(&Costed) -> f64| {
+        report.add(name, unit, &figures(ours, of), Some(&figures(theirs, of)));
     };
-    add(name, "1/s", |run| run.load.per_second());
-    add("  server CPU a request", "us", |run| run.cpu_us);
-    add("  p50", "ms", |run| run.load.quantile_ms(0.5));
-    add("  p99", "ms", |run| run.load.quantile_ms(0.99));
+    both(name, "1/s", |run| run.load.per_second());
+    both("  p50", "ms", |run| run.load.quantile_ms(0.5));
+    both("  p99", "ms", |run| run.load.quantile_ms(0.99));
+    report.add("  server side p99", "ms", &figures(ours, |run| run.decided.quantile_ms(0.99)), None);
+    report.add("  server side over 1 ms", "%", &figures(ours, |run| 100.0 * run.decided.share_above(SLOW_S)), None);
 }

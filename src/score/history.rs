@@ -26,13 +26,13 @@ pub(super) struct Past {
 }
 
 /// The past, opened.
-pub(super) struct Lake {
-    pub(super) config: Config,
-    pub(super) engine: Arc<Engine>,
-    pub(super) tables: Tables,
+pub(crate) struct Lake {
+    pub(crate) config: Config,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) tables: Tables,
     /// The first and the last time, microseconds.
-    pub(super) range: (i64, i64),
-    ingest: Arc<Ingest>,
+    pub(crate) range: (i64, i64),
+    pub(crate) ingest: Arc<Ingest>,
 }
 
 impl Past {
@@ -80,7 +80,17 @@ impl Past {
 
     /// Opens it, with these directories of rules.
     pub(super) async fn open(&self, rules: &[PathBuf]) -> anyhow::Result<Lake> {
-        let data = self.data();
+        Lake::open(self.data(), self.range, rules).await
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+}
+
+impl Lake {
+    /// Opens a data directory that holds a past, with these directories of rules.
+    pub(crate) async fn open(data: PathBuf, range: (i64, i64), rules: &[PathBuf]) -> anyhow::Result<Self> {
         let ingest = serve::open_directory(&data).await?;
         loop {
             match ingest.recovery() {
@@ -96,17 +106,11 @@ impl Past {
         let store = ingest::lake_store(&config.server.data)?;
         let engine = Engine::new(serve::engine_config(&config), vec![store])?;
         let tables = ingest.cut().providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
-        Ok(Lake { config, engine, tables, range: self.range, ingest })
+        Ok(Self { config, engine, tables, range, ingest })
     }
 
-    fn data(&self) -> PathBuf {
-        self.dir.join("data")
-    }
-}
-
-impl Lake {
     /// Closes it.
-    pub(super) async fn close(self) -> anyhow::Result<()> {
+    pub(crate) async fn close(self) -> anyhow::Result<()> {
         drop(self.tables);
         Ok(self.ingest.shutdown().await?)
     }

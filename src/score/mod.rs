@@ -4,7 +4,7 @@
 //! under which entity when; every rule's backtest says which hits it would have had; `restraint` folds them as a verdict
 //! would; `truth` knows who cheated; `tally` counts, `table` shows.
 
-mod history;
+pub(crate) mod history;
 mod people;
 mod restraint;
 mod table;

@@ -1,0 +1,121 @@
+//! `weir bench backtest`: every built-in rule over a simulated month, one after the other. What the hits would have changed
+//! is not asked: that is SQL over hits.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use queries::Rule;
+use queries::rules::{Backtest, BacktestHits, BacktestProgress};
+
+use super::past::{self, Story};
+use super::process::{mib, usage_of};
+use super::report::Report;
+use super::server::{Scratch, bytes_on_disk};
+use crate::score::history::Lake;
+
+#[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    /// Simulated events.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: u64,
+    /// Days over which they are spread.
+    #[arg(long, default_value_t = 30)]
+    days: u16,
+    /// Use the events of this data directory, which no server may hold, instead of simulated ones. It is made if it does
+    /// not exist, and stays.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Only these rules.
+    #[arg(long, value_delimiter = ',')]
+    rules: Vec<String>,
+    /// How long one rule may take; then it is stopped, and that is told.
+    #[arg(long, default_value_t = 900)]
+    rule_seconds: u64,
+}
+
+/// Runs the workload.
+pub(crate) async fn run(args: &BacktestArgs, scratch: &Scratch) -> anyhow::Result<Report> {
+    let mut report = Report::new("backtest");
+    let data = args.data.clone().unwrap_or_else(|| scratch.path().join("history"));
+    if !data.exists() {
+        past::make(Story { events: args.events, days: args.days, seed: 1 }, &data, scratch.path()).await?;
+    }
+    let lake = past::open(&data).await?;
+    let (mut events, mut seconds, mut cpu) = (0, 0.0, 0.0);
+    for table in ["usage", "errors", "devices", "logs", "credits", "payments", "identities", "sessions"] {
+        events += past::rows_of(&lake, table).await?;
+    }
+    for rule in past::built_in_rules(&lake.engine)? {
+        if !args.rules.is_empty() && !args.rules.iter().any(|name| **name == *rule.name) {
+            continue;
+        }
+        let tested = test(&lake, &rule, Duration::from_secs(args.rule_seconds)).await?;
+        seconds += tested.seconds;
+        cpu += tested.cpu_s;
+        tell(&mut report, &rule, &tested);
+    }
+    report.add("all rules", "s", &[seconds], None);
+    report.add("  CPU", "s", &[cpu], None);
+    report.add("  events a second", "1/s", &[events as f64 / seconds], None);
+    report.add("peak RSS", "MiB", &[mib(usage_of("self")?.peak_rss_bytes)], None);
+    let days = (lake.range.1 - lake.range.0) as f64 / 86_400e6;
+    let bytes = mib(bytes_on_disk(&data.join("lake")));
+    report.note(format!("{events} events over {days:.1} days, {bytes:.0} MiB of tables"));
+    lake.close().await?;
+    Ok(report)
+}
+
+struct Tested {
+    seconds: f64,
+    cpu_s: f64,
+    /// Of the tables that the rule reads.
+    rows: u64,
+    /// What was found, or when it took too long, the share that was done, per cent.
+    found: Result<BacktestHits, f64>,
+}
+
+async fn test(lake: &Lake, rule: &Arc<Rule>, limit: Duration) -> anyhow::Result<Tested> {
+    let mut rows = 0;
+    for table in &rule.headers.on {
+        rows += past::rows_of(lake, table).await?;
+    }
+    let (from, to) = lake.range;
+    let backtest = Backtest { rules: vec![Arc::clone(rule)], from, to, pace_us: None };
+    let (began, used) = (Instant::now(), usage_of("self")?.cpu_us);
+    let mut done = 0.0;
+    let tell = |progress: BacktestProgress| done = 100.0 * progress.done as f64 / progress.total.max(1) as f64;
+    let found = tokio::time::timeout(limit, backtest.run(&lake.engine, &lake.tables, tell)).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu_s = (usage_of("self")?.cpu_us - used) as f64 / 1e6;
+    let found = match found {
+        Ok(found) => Ok(found?.pop().unwrap_or_default()),
+        Err(_) => Err(done),
+    };
+    // A long run: whoever waits sees that it goes on.
+    let hits =
+        found.as_ref().map_or_else(|done| format!("stopped at {done:.1} %"), |found| found.hits.len().to_string());
+    eprintln!("{}: {seconds:.2} s, {cpu_s:.2} s of CPU, hits: {hits}", rule.name);
+    Ok(Tested { seconds, cpu_s, rows, found })
+}
+
+fn tell(report: &mut Report, rule: &Rule, tested: &Tested) {
+    let way = if rule.is_live() { "live" } else { "scheduled" };
+    let exactness = match &tested.found {
+        Ok(found) if found.approximate => "approximate",
+        Ok(_) => "exact",
+        Err(_) => "STOPPED",
+    };
+    report.add(&format!("{} ({way}, {exactness})", rule.name), "s", &[tested.seconds], None);
+    report.add("  CPU", "s", &[tested.cpu_s], None);
+    match &tested.found {
+        Ok(found) => {
+            report.add("  rows of its tables", "1/s", &[tested.rows as f64 / tested.seconds], None);
+            report.add("  hits", "hits", &[found.hits.len() as f64], None);
+        }
+        Err(done) => {
+            report.note(format!("{} was stopped at {done:.1} %: the sums are less than they would be", rule.name));
+        }
+    }
+}
