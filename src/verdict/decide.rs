@@ -129,12 +129,13 @@ impl VerdictService {
         decision
     }
 
-    /// Folds the hits and overrides of the named entities and of those one hop away.
+    /// Folds the hits and overrides of the named entities, of those one hop away, and of the components that a hit of
+    /// one of these names, also a hit in shadow: what people decide of a component holds for all that it was found in.
     fn fold_evidence(&self, question: &Question<'_>, terms: Terms<'_>) -> Folded {
         let now = terms.now;
         let snoozes = self.snoozes.load();
         let mut fold = Fold::new(terms);
-        let mut add = |kind: EntityKind, id: &str, linked: bool| {
+        let add = |fold: &mut Fold<'_>, kind: EntityKind, id: &str, linked: bool| {
             if let Some(found) = self.overrides.find(kind, id, now) {
                 fold.add_override(found, linked);
             }
@@ -142,7 +143,7 @@ impl VerdictService {
             fold.add_entity(|| hits.iter().filter(|hit| !snoozes.silence(hit, now)));
         };
         for entity in &question.entities {
-            add(entity.kind, &entity.id, false);
+            add(&mut fold, entity.kind, &entity.id, false);
         }
         for entity in &question.entities {
             let is_named = |kind: EntityKind, id: &str| question.entities.iter().any(|e| e.kind == kind && e.id == id);
@@ -151,18 +152,21 @@ impl VerdictService {
                     if let Some(account) = self.links.account_of(&entity.id)
                         && !is_named(EntityKind::Account, &account)
                     {
-                        add(EntityKind::Account, &account, true);
+                        add(&mut fold, EntityKind::Account, &account, true);
                     }
                 }
                 EntityKind::Account => {
                     for (_, guest) in self.links.guests_of(&entity.id).iter() {
                         if !is_named(EntityKind::Guest, guest) {
-                            add(EntityKind::Guest, guest, true);
+                            add(&mut fold, EntityKind::Guest, guest, true);
                         }
                     }
                 }
                 _ => {}
             }
+        }
+        for component in fold.take_components() {
+            add(&mut fold, EntityKind::Component, &component, true);
         }
         fold.finish()
     }

@@ -52,6 +52,7 @@ pub(crate) struct Fold<'a> {
     top_blocking: Top,
     reasons: Vec<Reason>,
     shadow: Vec<Reason>,
+    components: Vec<Arc<str>>,
 }
 
 /// The highest score so far, and whose.
@@ -99,6 +100,7 @@ impl<'a> Fold<'a> {
             top_blocking: Top::default(),
             reasons: Vec::new(),
             shadow: Vec::new(),
+            components: Vec::new(),
         }
     }
 
@@ -127,6 +129,9 @@ impl<'a> Fold<'a> {
             }
         }
         for hit in hits() {
+            if let Some(component) = hit.component.as_ref().filter(|component| !self.components.contains(component)) {
+                self.components.push(Arc::clone(component));
+            }
             let asked = self.restraint_of(hit);
             match hit.mode {
                 Mode::Off => {}
@@ -134,6 +139,11 @@ impl<'a> Fold<'a> {
                 Mode::Live => self.add_live(hit, asked),
             }
         }
+    }
+
+    /// Takes the components that the hits so far were found in, each once.
+    pub(crate) fn take_components(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.components)
     }
 
     /// Ends the folding.

@@ -78,6 +78,13 @@ impl Override {
         let entity_kind = parse_kind(&wire.entity_kind)?;
         let verdict = Verdict::parse(&wire.verdict)
             .ok_or_else(|| VerdictError::field("verdict", "must be allow, throttle or block"))?;
+        if (entity_kind, verdict) == (EntityKind::Component, Verdict::Allow) {
+            // Whoever shares a device with a member joins it.
+            return Err(VerdictError::field(
+                "verdict",
+                "a component can be throttled or blocked; allow its members one by one",
+            ));
+        }
         Ok(Self {
             reason: read_reason(&wire.reason)?,
             expires_at: read_time("expires_at", &wire.expires_at, LIFETIME_DAYS_MAX, now)?,

@@ -39,12 +39,12 @@ impl Restriction {
         (&self.rule, self.entity_kind, &self.entity)
     }
 
-    fn of_override(found: &Override) -> Self {
+    fn of_override(found: &Override, entity_kind: EntityKind, entity: &Arc<str>) -> Self {
         Self {
             rule: "override".into(),
             version: "".into(),
-            entity_kind: found.entity_kind,
-            entity: Arc::clone(&found.entity),
+            entity_kind,
+            entity: Arc::clone(entity),
             verdict: found.verdict,
             actions: Arc::default(),
             since: found.created_at,
@@ -87,18 +87,24 @@ impl Serialize for Restriction {
     }
 }
 
-/// Returns what is restrained at `now`: the overrides first, then the live hits of entities that no override allows.
+/// Returns what is restrained at `now`: the overrides first, those of components with all of their members, then the live
+/// hits of entities that no override allows.
 pub(crate) fn restrictions(hits: &HitBook, overrides: &Overrides, snoozes: &Snoozes, now: i64) -> Vec<Restriction> {
-    let mut all: Vec<Restriction> = overrides
-        .list(now)
-        .iter()
-        .filter(|found| found.verdict > Verdict::Allow)
-        .map(|found| Restriction::of_override(found))
-        .collect();
+    let denied = |kind, id: &str| overrides.find(kind, id, now).is_some_and(|found| found.verdict > Verdict::Allow);
+    let open = hits.list(now);
+    let unsnoozed = || open.iter().filter(|hit| !snoozes.silence(hit, now));
+    let mut all = Vec::new();
+    for found in overrides.list(now).iter().filter(|found| found.verdict > Verdict::Allow) {
+        all.push(Restriction::of_override(found, found.entity_kind, &found.entity));
+        if found.entity_kind == EntityKind::Component {
+            let members = members(unsnoozed(), &found.entity).into_iter();
+            let inherit = members.filter(|(kind, entity)| !denied(*kind, entity));
+            all.extend(inherit.map(|(kind, entity)| Restriction::of_override(found, kind, &entity)));
+        }
+    }
     all.extend(
-        hits.list(now)
-            .iter()
-            .filter(|hit| hit.mode == Mode::Live && !snoozes.silence(hit, now))
+        unsnoozed()
+            .filter(|hit| hit.mode == Mode::Live)
             .filter(|hit| {
                 let found = overrides.find(hit.entity_kind, &hit.entity, now);
                 found.is_none_or(|found| found.verdict > Verdict::Allow)
@@ -106,6 +112,15 @@ pub(crate) fn restrictions(hits: &HitBook, overrides: &Overrides, snoozes: &Snoo
             .filter_map(|hit| Restriction::of_hit(hit)),
     );
     all
+}
+
+/// Returns the entities that one of these hits found in a component, each once.
+fn members<'h>(hits: impl Iterator<Item = &'h Arc<Hit>>, component: &str) -> Vec<(EntityKind, Arc<str>)> {
+    let found = hits.filter(|hit| hit.component.as_deref() == Some(component));
+    let mut members: Vec<_> = found.map(|hit| (hit.entity_kind, Arc::clone(&hit.entity))).collect();
+    members.sort_unstable_by(|a, b| (a.0.name(), &a.1).cmp(&(b.0.name(), &b.1)));
+    members.dedup();
+    members
 }
 
 /// What is known of one entity.
@@ -119,7 +134,8 @@ pub(crate) struct EntityState {
     pub(crate) overridden_by: Option<Arc<Override>>,
     /// The snoozes in force.
     pub(crate) snoozes: Vec<Arc<Snooze>>,
-    /// The entities linked to it by the latest server bind.
+    /// The entities linked to it by the latest server bind, and the components that hits found it in; of a component,
+    /// its members.
     pub(crate) links: Vec<(EntityKind, Arc<str>)>,
 }
 
@@ -159,7 +175,7 @@ struct HitState<'a> {
 impl Serialize for HitState<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let hit = self.hit;
-        let mut fields = serializer.serialize_struct("Hit", 14)?;
+        let mut fields = serializer.serialize_struct("Hit", 15)?;
         fields.serialize_field("rule", &*hit.rule)?;
         fields.serialize_field("version", &*hit.version)?;
         fields.serialize_field("mode", hit.mode.name())?;
@@ -172,6 +188,7 @@ impl Serialize for HitState<'_> {
         fields.serialize_field("window", &*hit.window)?;
         fields.serialize_field("actions", &hit.actions)?;
         fields.serialize_field("browser_facts", &hit.browser_facts)?;
+        fields.serialize_field("component", &hit.component.as_deref())?;
         fields.serialize_field("first_at", &clock::rfc3339(hit.first_at))?;
         fields.serialize_field("until", &clock::rfc3339(hit.until))?;
         fields.end()
@@ -180,21 +197,30 @@ impl Serialize for HitState<'_> {
 
 /// Returns the state of an entity at `now`.
 pub(crate) fn entity_state(
-    (hits, overrides, snoozes, links): (&HitBook, &Overrides, &Snoozes, &Links),
+    (book, overrides, snoozes, links): (&HitBook, &Overrides, &Snoozes, &Links),
     (kind, id): (EntityKind, &str),
     now: i64,
 ) -> EntityState {
-    let hits: Vec<(Arc<Hit>, bool)> = hits
+    let hits: Vec<(Arc<Hit>, bool)> = book
         .open(kind, id, now)
         .iter()
         .map(|hit| (Arc::clone(hit), hit.mode == Mode::Live && !snoozes.silence(hit, now)))
         .collect();
+    let mut links = linked(links, kind, id);
+    if kind == EntityKind::Component {
+        links.extend(members(book.list(now).iter(), id));
+    } else {
+        let mut components: Vec<Arc<str>> = hits.iter().filter_map(|(hit, _)| hit.component.clone()).collect();
+        components.sort_unstable();
+        components.dedup();
+        links.extend(components.into_iter().map(|component| (EntityKind::Component, component)));
+    }
     EntityState {
         score: points_to_score(hits.iter().filter(|(_, counts)| *counts).map(|(hit, _)| hit.points)),
         hits,
         overridden_by: overrides.find(kind, id, now),
         snoozes: snoozes.of_entity(kind, id, now),
-        links: linked(links, kind, id),
+        links,
     }
 }
 

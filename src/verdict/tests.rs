@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use queries::{Hit, Mode, Restraint, StepUp};
 
-use super::fixtures::{APP, HOUR, House, NOW, SECOND, hit, snooze};
+use super::fixtures::{APP, HOUR, House, NOW, SECOND, decree, hit, snooze};
 use super::*;
 use crate::control::By;
 
@@ -82,6 +82,30 @@ fn hits_reach_over_the_latest_bind_and_no_further() {
     house.hits.remove(&hit("s", EntityKind::Account, "a"));
     house.links.unbind("g1", Some("a"), (3, 0));
     assert_eq!(house.ask(r#"{"action":"pay","account_id":"a"}"#).verdict, Verdict::Allow, "undone");
+}
+
+#[test]
+fn what_is_decided_of_a_component_holds_for_all_that_was_found_in_it() {
+    let house = House::new("");
+    let found = |entity| Hit {
+        component: Some("c".into()),
+        mode: Mode::Shadow,
+        verdict: Restraint::None,
+        ..hit("ring", EntityKind::Account, entity)
+    };
+    house.hits.put(Arc::new(found("a")));
+    house.hits.put(Arc::new(found("b")));
+    house.links.bind("g", "b", (1, 0));
+    let ask = |body| house.ask(body).verdict;
+    let (member, guest) = (r#"{"action":"pay","account_id":"a"}"#, r#"{"action":"pay","guest_id":"g"}"#);
+    assert_eq!((ask(member), ask(guest)), (Verdict::Allow, Verdict::Allow));
+    house.hits.put(Arc::new(Hit { verdict: Restraint::Throttle, ..hit("r", EntityKind::Component, "c") }));
+    assert_eq!((ask(member), ask(guest)), (Verdict::Throttle, Verdict::Throttle), "a hit of the component");
+    house.service.overrides().put(decree(EntityKind::Component, "c", Verdict::Block), NOW).unwrap();
+    assert_eq!((ask(member), ask(guest)), (Verdict::Block, Verdict::Block), "an override");
+    assert_eq!(ask(r#"{"action":"pay","account_id":"other"}"#), Verdict::Allow);
+    house.service.snoozes.store(Arc::new([snooze("ring", "a", NOW + HOUR)].into_iter().collect()));
+    assert_eq!((ask(member), ask(guest)), (Verdict::Allow, Verdict::Block), "wrongly found there");
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn mistakes_are_told_by_field() {
         (body("moon", "d"), "entity_kind must be one of guest, account"),
         (body("device", ""), "entity is empty"),
         (good.replace("block", "ban"), "verdict must be allow, throttle or block"),
+        (body("component", "c").replace("block", "allow"), "allow its members one by one"),
         (good.replace(" ring 7 ", "  "), "reason must be 1 to 500"),
         (good.replace(" ring 7 ", &"x".repeat(501)), "reason must be 1 to 500"),
         (good.replace("\"reason\":\" ring 7 \",", ""), "missing field `reason`"),

@@ -56,6 +56,38 @@ fn lists_what_is_restrained_and_nothing_else() {
 }
 
 #[test]
+fn what_is_decreed_of_a_component_restrains_its_members() {
+    let found =
+        |rule, entity, mode| Hit { component: Some("c".into()), mode, ..hit(rule, EntityKind::Account, entity) };
+    let hits = book(vec![
+        found("ring", "a1", Mode::Shadow),
+        found("other", "a1", Mode::Shadow),
+        found("ring", "a2", Mode::Shadow),
+        found("ring", "denied", Mode::Shadow),
+        found("ring", "snoozed", Mode::Shadow),
+        Hit { component: Some("d".into()), ..found("ring", "elsewhere", Mode::Shadow) },
+    ]);
+    let overrides = overrides(&[
+        decree(EntityKind::Component, "c", Verdict::Block),
+        decree(EntityKind::Account, "denied", Verdict::Throttle),
+    ]);
+    let snoozes = [snooze("ring", "snoozed", NOW + HOUR)].into_iter().collect();
+    let all = restrictions(&hits, &overrides, &snoozes, NOW);
+    let mut named: Vec<(&str, &str)> = all.iter().map(|found| (&*found.entity, found.verdict.name())).collect();
+    named.sort_unstable();
+    assert_eq!(named, [("a1", "block"), ("a2", "block"), ("c", "block"), ("denied", "throttle")]);
+
+    let links = Links::default();
+    let parts = (&hits, &overrides, &Snoozes::default(), &links);
+    let ring = entity_state(parts, (EntityKind::Component, "c"), NOW).links;
+    let ids: Vec<&str> = ring.iter().map(|(_, entity)| &**entity).collect();
+    assert_eq!(ids, ["a1", "a2", "denied", "snoozed"]);
+    let member = entity_state(parts, (EntityKind::Account, "a1"), NOW);
+    assert_eq!(member.links, [(EntityKind::Component, "c".into())]);
+    assert_eq!(serde_json::to_value(&member).unwrap()["hits"][0]["component"], "c");
+}
+
+#[test]
 fn a_restriction_is_written_with_its_times() {
     let hits = book(vec![hit("throttles", EntityKind::Device, "d1")]);
     let all = restrictions(&hits, &overrides(&[]), &Snoozes::default(), NOW);
