@@ -100,6 +100,8 @@ pub(crate) struct Rulebook {
     imported_at: AtomicI64,
     /// The history that is to be read next has imported events in it.
     is_imported: AtomicBool,
+    /// Scheduled rules have not found yet what imported events hold.
+    are_scheduled_behind: AtomicBool,
     /// Something may be cold that was not: the next rebuild need not wait for its look.
     wake: Notify,
 }
@@ -138,6 +140,7 @@ impl Rulebook {
             is_ready: AtomicBool::new(false),
             imported_at: AtomicI64::new(0),
             is_imported: AtomicBool::new(false),
+            are_scheduled_behind: AtomicBool::new(false),
             wake: Notify::new(),
         });
         let mut files = rulebook.files();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::aside::aside;
 use super::effect::Effect;
 use super::report::Report;
 
@@ -71,24 +72,19 @@ impl Runner {
     ) -> Result<mpsc::Receiver<Line>, BacktestError> {
         let permit = Arc::clone(&self.running).try_acquire_owned().map_err(|_| BacktestError::Busy)?;
         let (lines, reader) = mpsc::channel(LINES_WAITING_MAX);
-        let runtime = tokio::runtime::Handle::current();
-        std::thread::Builder::new().name("weir-backtest".into()).spawn(move || {
-            // Failing to lower it costs latency under load, nothing else.
-            let _ = rustix::process::nice(10);
+        aside("weir-backtest", async move {
             let _permit = permit;
-            runtime.block_on(async {
-                let end = tokio::select! {
-                    report = work.run(&lines) => match report {
-                        Ok(report) => match finish(&report) {
-                            Ok(()) => Line::Result(Box::new(report)),
-                            Err(error) => Line::Error(error),
-                        },
-                        Err(error) => Line::Error(error.to_string()),
+            let end = tokio::select! {
+                report = work.run(&lines) => match report {
+                    Ok(report) => match finish(&report) {
+                        Ok(()) => Line::Result(Box::new(report)),
+                        Err(error) => Line::Error(error),
                     },
-                    () = lines.closed() => return,
-                };
-                let _ = lines.send(end).await;
-            });
+                    Err(error) => Line::Error(error.to_string()),
+                },
+                () = lines.closed() => return,
+            };
+            let _ = lines.send(end).await;
         })?;
         Ok(reader)
     }

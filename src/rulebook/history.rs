@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 
 use ingest::Ingest;
 use queries::hits::{RESTORE_SQL, RestoredHit, close_orphans, read_restored_hits};
-use queries::rules::{Backtest, end_cause};
-use queries::{Mode, Params, Tables, Transition};
+use queries::rules::{Backtest, BacktestHits, end_cause};
+use queries::{Mode, Params, Rule, Tables, Transition};
+use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::{IMPORT_END, REBUILD_RETRY, Rulebook, providers, tables};
+use crate::backtest::aside;
 use crate::clock;
 
 impl Rulebook {
@@ -28,7 +30,7 @@ impl Rulebook {
         }
     }
 
-    /// Makes every live rule read its history again: events were imported past the log.
+    /// Makes every rule read its history again: events were imported past the log.
     pub(crate) fn reload_history(&self) {
         self.is_imported.store(true, Ordering::Release);
         self.is_restraining_warm.store(false, Ordering::Release);
@@ -78,7 +80,8 @@ impl Rulebook {
         match self.live.rebuild(&self.engine, &tables, up_to).await {
             Ok(mut transitions) => {
                 if self.is_imported.swap(false, Ordering::AcqRel) {
-                    transitions.extend(self.resume_hits(&tables, up_to).await);
+                    transitions.extend(self.resume_hits(&tables, up_to, |rule| rule.is_live()).await);
+                    self.are_scheduled_behind.store(true, Ordering::Release);
                 }
                 self.record(ingest, &transitions);
                 self.note_warmth();
@@ -90,20 +93,54 @@ impl Rulebook {
         }
     }
 
-    /// Finds the hits of live rules that imported events opened before the window that the state covers.
-    async fn resume_hits(&self, tables: &Tables, up_to: i64) -> Vec<Transition> {
-        let in_force = self.in_force.load();
-        let live = in_force.rules.iter().filter(|(rule, mode)| rule.is_live() && *mode != Mode::Off);
+    /// Lets scheduled rules find what they missed in imported events. No verdict waits for it, as none waits for their runs.
+    pub(super) async fn catch_up_scheduled(&self, ingest: &Ingest) {
+        if !self.are_scheduled_behind.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let cut = ingest.cut();
+        let transitions = self.resume_hits(&providers(&cut), cut.received_at(), |rule| !rule.is_live()).await;
+        self.record(ingest, &transitions);
+    }
+
+    /// Finds the hits of these rules that imported events opened in the past and that have not ended: a live rule's state
+    /// covers its window, not the time that a hit lives, and a scheduled rule judges from now on.
+    async fn resume_hits(&self, tables: &Tables, up_to: i64, which: impl Fn(&Rule) -> bool) -> Vec<Transition> {
+        let in_force = self.in_force.load_full();
         let mut transitions = Vec::new();
-        for (rule, _) in live {
+        let mut rules: Vec<_> =
+            in_force.rules.iter().filter(|(rule, mode)| which(rule) && *mode != Mode::Off).collect();
+        // Those whose hits restrain come first.
+        rules.sort_by_key(|(_, mode)| *mode != Mode::Live);
+        for (rule, _) in rules {
             let past = Backtest { rules: vec![Arc::clone(rule)], from: up_to, to: up_to, pace_us: None };
-            match past.run(&self.engine, tables, |_| {}).await {
+            match self.run_aside(past, tables.clone()).await {
                 Ok(found) => {
-                    found.iter().for_each(|found| transitions.extend(self.live.resume(rule, &found.hits, up_to)))
+                    let hits: Vec<_> = found.into_iter().flat_map(|found| found.hits).collect();
+                    transitions.extend(match rule.is_live() {
+                        true => self.live.resume(rule, &hits, up_to),
+                        false => self.scheduled.resume(rule, &hits, up_to),
+                    });
                 }
-                Err(error) => error!(%error, rule.name = &*rule.name, "hits of imported events could not be found"),
+                Err(error) => error!(error, rule.name = &*rule.name, "hits of imported events could not be found"),
             }
         }
         transitions
+    }
+
+    async fn run_aside(&self, past: Backtest, tables: Tables) -> Result<Vec<BacktestHits>, String> {
+        let (mut sender, found) = oneshot::channel();
+        let engine = Arc::clone(&self.engine);
+        let work = async move {
+            tokio::select! {
+                found = past.run(&engine, &tables, |_| {}) => {
+                    let _ = sender.send(found.map_err(|error| error.to_string()));
+                    return;
+                },
+                () = sender.closed() => {}
+            }
+        };
+        aside("weir-past", work).map_err(|error| error.to_string())?;
+        found.await.map_err(|error| error.to_string())?
     }
 }

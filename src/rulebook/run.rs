@@ -1,4 +1,4 @@
-//! What the rules do beside the log: three rounds that do not wait for each other. A rule that was just saved reads its
+//! What the rules do beside the log: four rounds that do not wait for each other. A rule that was just saved reads its
 //! history while a long round of scheduled rules runs, and a file that changed is seen meanwhile.
 
 use std::sync::Arc;
@@ -28,7 +28,12 @@ impl Rulebook {
     pub(crate) async fn run(self: Arc<Self>, ingest: Arc<Ingest>, on_change: impl Fn(&Self) + Send + 'static) {
         self.restore(&ingest).await;
         self.began_at.store(clock::now(), Ordering::Release);
-        tokio::join!(self.keep_state(&ingest), self.keep_schedule(&ingest), self.keep_files(&ingest, on_change));
+        tokio::join!(
+            self.keep_state(&ingest),
+            self.keep_schedule(&ingest),
+            self.keep_past(&ingest),
+            self.keep_files(&ingest, on_change)
+        );
     }
 
     async fn keep_state(&self, ingest: &Ingest) {
@@ -57,6 +62,13 @@ impl Rulebook {
                 brake_looked = Instant::now();
                 self.brake(ingest, &providers(&ingest.cut())).await;
             }
+        }
+    }
+
+    async fn keep_past(&self, ingest: &Ingest) {
+        loop {
+            sleep(STATE_LOOK).await;
+            self.catch_up_scheduled(ingest).await;
         }
     }
 

@@ -289,3 +289,35 @@ fn an_import_opens_the_hits_whose_window_is_over_and_whose_time_is_not() {
         is_restrained(&answer, "block", "card_testing").then_some(())
     });
 }
+
+#[test]
+fn an_import_opens_the_hits_that_a_scheduled_rule_would_have_made_in_its_time() {
+    let site = Site::new();
+    let server = site.start_warm();
+    let client = server.admin();
+    let text = "--! title: Spends on a device that was never seen before\n--! entity: device\n--! on: credit, identity\n\
+        --! window: 10min\n--! every: 10s\n--! mode: live\n--! verdict: block\n--! points: 10\n--! ttl: 1h\n\
+        select device_id as entity, count(*) as observed, 3 as threshold from credits \
+        where device_id is not null and in_window(received_at) \
+        and not exists (select 1 from identities where identities.device_id = credits.device_id) \
+        group by device_id having count(*) >= 3";
+    client.put("/v1/rules/unseen_device", &json!({"sql": text})).expect(200);
+    client.put("/v1/rules/unseen_device/mode", &json!({"mode": "live", "force": true})).expect(200);
+    let rule = client.get("/v1/rules/unseen_device").expect(200);
+    assert_eq!(rule["rule"]["way"], "scheduled", "{rule}");
+    let spend = |device: &str, minutes: i64, n: i64| {
+        let at = chrono::Utc::now() - chrono::TimeDelta::minutes(minutes) + chrono::TimeDelta::seconds(n);
+        json!({"kind": "credit", "op": "spend", "amount": 1, "reason": "generation", "ref": format!("{device}-{n}"),
+            "guest_id": "gst_old", "device_id": device, "ts": at.to_rfc3339()})
+    };
+    let spends = (0..3).flat_map(|n| [spend("dev_past", 30, n), spend("dev_long_past", 90, n)]);
+    let body = Value::Array(spends.collect()).to_string();
+    let sent = client.send("POST", "/v1/events?historical=true", &[], Some(body.as_bytes()));
+    assert_eq!(sent.status, 200, "{}", sent.text());
+    let ask =
+        |device: &str| client.post("/v1/verdict", &json!({"action": "generate", "device_id": device})).expect(200);
+    eventually("the hit of half an hour ago restrains", || {
+        is_restrained(&ask("dev_past"), "block", "unseen_device").then_some(())
+    });
+    assert_eq!(ask("dev_long_past")["verdict"], "allow", "that hit has ended since");
+}

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::catalogue::SourceProblem;
 use crate::engine::{Engine, Params, Tables};
 use crate::error::QueryError;
-use crate::hits::{EntityKind, Evaluation, HitBook, Lifecycle, Mode, RestoredHit, Transition};
+use crate::hits::{EntityKind, Evaluation, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::answer::read_answer;
 use super::rule::{Rule, end_cause};
@@ -119,6 +119,21 @@ impl ScheduledRules {
             hits.close_ended(now, true, &self.book, &mut transitions);
         }
         transitions.sort_by_key(|transition| transition.at);
+        transitions
+    }
+
+    /// Opens the hits that a backtest up to `now` found and that are open still: after an import, whose events the rule was
+    /// not there to see. Returns the transitions; the book has them.
+    pub fn resume(&self, rule: &Arc<Rule>, hits: &[Arc<Hit>], now: i64) -> Vec<Transition> {
+        let mut rules = self.lock();
+        let mut transitions = Vec::new();
+        let of_rule = rules.iter_mut().filter(|scheduled| Arc::ptr_eq(&scheduled.rule, rule));
+        for lifecycle in of_rule.flat_map(|scheduled| &mut scheduled.hits) {
+            let kind = lifecycle.entity_kind();
+            for hit in hits.iter().filter(|hit| hit.entity_kind == kind) {
+                lifecycle.resume(hit, now, &self.book, &mut transitions);
+            }
+        }
         transitions
     }
 
