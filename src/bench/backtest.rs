@@ -27,9 +27,12 @@ pub(crate) struct BacktestArgs {
     /// not exist, and stays.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// A directory of rules of your own.
+    #[arg(long, value_name = "DIR")]
+    rules: Vec<PathBuf>,
     /// Only these rules.
-    #[arg(long, value_delimiter = ',')]
-    rules: Vec<String>,
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
     /// How long one rule may take; then it is stopped, and that is told.
     #[arg(long, default_value_t = 900)]
     rule_seconds: u64,
@@ -38,17 +41,14 @@ pub(crate) struct BacktestArgs {
 /// Runs the workload.
 pub(crate) async fn run(args: &BacktestArgs, scratch: &Scratch) -> anyhow::Result<Report> {
     let mut report = Report::new("backtest");
-    let data = args.data.clone().unwrap_or_else(|| scratch.path().join("history"));
-    if !data.exists() {
-        past::make(Story { events: args.events, days: args.days, seed: 1 }, &data, scratch.path()).await?;
-    }
-    let lake = past::open(&data).await?;
+    let story = Story { events: args.events, days: args.days, seed: 1 };
+    let lake = past::open_or_make(args.data.as_deref(), story, scratch.path()).await?;
     let (mut events, mut seconds, mut cpu) = (0, 0.0, 0.0);
     for table in ["usage", "errors", "devices", "logs", "credits", "payments", "identities", "sessions"] {
         events += past::rows_of(&lake, table).await?;
     }
-    for rule in past::built_in_rules(&lake.engine)? {
-        if !args.rules.is_empty() && !args.rules.iter().any(|name| **name == *rule.name) {
+    for rule in past::rules(&lake.engine, &args.rules)? {
+        if !args.only.is_empty() && !args.only.iter().any(|name| **name == *rule.name) {
             continue;
         }
         let tested = test(&lake, &rule, Duration::from_secs(args.rule_seconds)).await?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: &BacktestArgs, scratch: &Scratch) -> anyhow::Resul
     report.add("  events a second", "1/s", &[events as f64 / seconds], None);
     report.add("peak RSS", "MiB", &[mib(usage_of("self")?.peak_rss_bytes)], None);
     let days = (lake.range.1 - lake.range.0) as f64 / 86_400e6;
-    let bytes = mib(bytes_on_disk(&data.join("lake")));
+    let bytes = mib(bytes_on_disk(&lake.config.server.data.join("lake")));
     report.note(format!("{events} events over {days:.1} days, {bytes:.0} MiB of tables"));
     lake.close().await?;
     Ok(report)

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use queries::{Params, RuleFiles};
+use queries::{Engine, Params, Rule, RuleFiles};
 
 use super::process::usage_of;
 use crate::load::{self, LoadArgs};
@@ -35,11 +36,20 @@ pub(crate) struct Story {
     pub(crate) seed: u64,
 }
 
-/// Simulates the days before the last midnight and imports them as history. What lies on disk only meanwhile is in `scratch`.
+/// Opens a data directory, or makes one in `scratch`. A directory that is named and does not exist is made, and stays.
 ///
 /// # Errors
-/// When a file cannot be written, or many events are refused.
-pub(crate) async fn make(story: Story, data: &Path, scratch: &Path) -> anyhow::Result<()> {
+/// When a file cannot be written, or many simulated events are refused.
+pub(crate) async fn open_or_make(data: Option<&Path>, story: Story, scratch: &Path) -> anyhow::Result<Lake> {
+    let data = data.map_or_else(|| scratch.join("history"), Path::to_owned);
+    if !data.exists() {
+        make(story, &data, scratch).await?;
+    }
+    open(&data).await
+}
+
+/// Simulates the days before the last midnight and imports them as history. What lies on disk only meanwhile is in `scratch`.
+async fn make(story: Story, data: &Path, scratch: &Path) -> anyhow::Result<()> {
     let (data, piece) = (data.to_owned(), scratch.join("story.ndjson"));
     // Both run runtimes of their own, which async code may not.
     tokio::task::spawn_blocking(move || simulate_into(story, data, piece)).await?
@@ -113,7 +123,7 @@ impl Write for Pieces {
 }
 
 /// Opens a data directory once it has settled: what is measured is not the merging of its small files.
-pub(crate) async fn open(data: &Path) -> anyhow::Result<Lake> {
+async fn open(data: &Path) -> anyhow::Result<Lake> {
     let mut lake = Lake::open(data.to_owned(), (0, 0), &[]).await?;
     settle(&lake).await?;
     lake.tables = lake.ingest.cut().providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
@@ -158,12 +168,10 @@ pub(crate) async fn rows_of(lake: &Lake, table: &str) -> anyhow::Result<u64> {
     Ok(counted.first().copied().flatten().unwrap_or(0).unsigned_abs())
 }
 
-/// Returns the built-in rules.
-pub(crate) fn built_in_rules(
-    engine: &std::sync::Arc<queries::Engine>,
-) -> anyhow::Result<Vec<std::sync::Arc<queries::Rule>>> {
-    let loaded = RuleFiles::new(Vec::new()).load(&rulebook::compiler(std::sync::Arc::clone(engine)));
+/// Returns the built-in rules, and those of directories over them.
+pub(crate) fn rules(engine: &Arc<Engine>, dirs: &[PathBuf]) -> anyhow::Result<Vec<Arc<Rule>>> {
+    let loaded = RuleFiles::new(dirs.to_vec()).load(&rulebook::compiler(Arc::clone(engine)));
     let problem = loaded.problems.first();
-    ensure!(problem.is_none(), "a built-in rule is wrong: {}", problem.map_or_else(String::new, ToString::to_string));
+    ensure!(problem.is_none(), "a rule is wrong: {}", problem.map_or_else(String::new, ToString::to_string));
     Ok(loaded.rules)
 }

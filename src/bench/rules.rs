@@ -9,6 +9,7 @@ mod restart;
 mod scheduled;
 pub(crate) mod state;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -29,6 +30,13 @@ pub(crate) struct RulesArgs {
     /// Days over which they are spread.
     #[arg(long, default_value_t = 1)]
     days: u16,
+    /// Use the events of this data directory, which no server may hold, instead of simulated ones. It is made if it does
+    /// not exist, and stays.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A directory of rules of your own.
+    #[arg(long, value_name = "DIR")]
+    rules: Vec<PathBuf>,
     /// How long live evaluation is measured, about.
     #[arg(long, default_value_t = 30)]
     live_seconds: u64,
@@ -79,11 +87,10 @@ pub(crate) async fn run(args: &RulesArgs, scratch: &Scratch) -> anyhow::Result<R
 }
 
 async fn over_history(report: &mut Report, args: &RulesArgs, scratch: &Scratch) -> anyhow::Result<()> {
-    let data = scratch.path().join("history");
-    past::make(Story { events: args.events, days: args.days, seed: 1 }, &data, scratch.path()).await?;
-    let lake = past::open(&data).await?;
+    let story = Story { events: args.events, days: args.days, seed: 1 };
+    let lake = past::open_or_make(args.data.as_deref(), story, scratch.path()).await?;
     let (live, scheduled): (Vec<_>, Vec<_>) =
-        past::built_in_rules(&lake.engine)?.into_iter().partition(|rule| rule.is_live());
+        past::rules(&lake.engine, &args.rules)?.into_iter().partition(|rule| rule.is_live());
     if args.wants(Part::Live) {
         live::measure(report, &lake, &live, args.live_seconds).await?;
     }
@@ -93,7 +100,10 @@ async fn over_history(report: &mut Report, args: &RulesArgs, scratch: &Scratch) 
     if args.wants(Part::Scheduled) {
         scheduled::measure(report, &lake, &scheduled).await?;
     }
-    report.note(format!("history: {} simulated events over {} days, with abuse", args.events, args.days));
+    report.note(match &args.data {
+        Some(data) => format!("history: {}", data.display()),
+        None => format!("history: {} simulated events over {} days, with abuse", args.events, args.days),
+    });
     lake.close().await
 }
 

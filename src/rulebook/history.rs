@@ -132,13 +132,11 @@ impl Rulebook {
         let (mut sender, found) = oneshot::channel();
         let engine = Arc::clone(&self.engine);
         let work = async move {
-            tokio::select! {
-                found = past.run(&engine, &tables, |_| {}) => {
-                    let _ = sender.send(found.map_err(|error| error.to_string()));
-                    return;
-                },
-                () = sender.closed() => {}
-            }
+            let found = tokio::select! {
+                found = past.run(&engine, &tables, |_| {}) => found,
+                () = sender.closed() => return,
+            };
+            let _ = sender.send(found.map_err(|error| error.to_string()));
         };
         aside("weir-past", work).map_err(|error| error.to_string())?;
         found.await.map_err(|error| error.to_string())?

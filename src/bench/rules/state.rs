@@ -79,7 +79,7 @@ pub(crate) async fn serve(args: &StateArgs) -> anyhow::Result<()> {
     let engine = Engine::new(EngineConfig::new(&args.spill), Vec::new())?;
     let mut kept = Vec::new();
     let mut held = Vec::new();
-    for rule in past::built_in_rules(&engine)?.iter().filter(|rule| rule.is_live()) {
+    for rule in past::rules(&engine, &[])?.iter().filter(|rule| rule.is_live()) {
         let book = Arc::new(HitBook::new());
         let live = super::warm(&engine, std::slice::from_ref(rule), &book, BASE_US - 1).await?;
         let before = resident()?;
