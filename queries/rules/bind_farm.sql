@@ -1,5 +1,5 @@
 --! title: The free credits of several guests gathered in one account
---! entity: account
+--! entity: account, device
 --! on: identity, credit
 --! window: 7d
 --! mode: shadow
@@ -10,12 +10,14 @@
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 15s
+--! every: 30s
 
 -- Two signs. Guests bound to one account, and not unbound since: two are counted and the next grant is held, because a
 -- person may well have tried a phone and a laptop before signing up; three are seldom one person's. And migrated credits
 -- over what the best provided of these guests was given: then they came from more than one grant, or came twice. An
 -- account whose guests' income is not known, because it lies more than 30 days back, is not judged by that.
+--
+-- The account is found, and the devices that its guests came from: there the next guest is made.
 --
 -- A guest that is bound again and again is one guest, and one bound by mistake and unbound is none. A guest that was
 -- given more than the usual (by a promotion, or a purchase) may take all of it along.
@@ -81,25 +83,51 @@ farms as (
         sum(moved) > max(given)  as is_over
     from guests
     group by account_id
+),
+
+places as (
+    select
+        account_id,
+        entity_id
+    from identities
+    where
+        op = 'bind'
+        and account_id is not null
+        and entity_id is not null
+        and in_window(received_at)
+    group by account_id, entity_id
+    union all
+    -- An account is found as well where only its migrations were told.
+    select
+        account_id,
+        entity_id
+    from credits
+    where
+        op = 'migrate'
+        and entity_id = account_id
+        and in_window(received_at)
+    group by account_id, entity_id
 )
 
 select
-    account_id  as entity,
+    places.entity_id  as entity,
+    max(case
+        when farms.bound >= 2 then farms.bound
+        else farms.moved
+    end)              as observed,
+    max(case
+        when farms.bound >= 2 then 2
+        else farms.given + 1
+    end)              as threshold,
     case
-        when bound >= 2 then bound
-        else moved
-    end         as observed,
-    case
-        when bound >= 2 then 2
-        else given + 1
-    end         as threshold,
-    case
-        when bound >= 3 or is_over then 'throttle'
+        when bool_or(farms.bound >= 3 or farms.is_over) then 'throttle'
         else 'none'
-    end         as verdict,
+    end               as verdict,
     case
-        when bound >= 3 or is_over then 40
+        when bool_or(farms.bound >= 3 or farms.is_over) then 40
         else 20
-    end         as points
+    end               as points
 from farms
-where bound >= 2 or is_over
+inner join places on places.account_id = farms.account_id
+where farms.bound >= 2 or farms.is_over
+group by farms.account_id, places.entity_id

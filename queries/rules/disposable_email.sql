@@ -3,16 +3,17 @@
 --! on: identity
 --! window: 24h
 --! mode: shadow
---! verdict: none
---! points: 20
+--! verdict: throttle
+--! points: 40
 --! ttl: 7d
---! actions: grant
+--! actions: grant, generate
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
 
--- Counts the signups of an account whose address lies on a domain of the disposable list, or below one. The account may
--- be used at once; only its grant is held until somebody, or a second proof, lets it go.
+-- Counts the signups of an account whose address lies on a domain of the disposable list, or below one. Its grant is
+-- held, and what it was granted cannot be spent, until somebody, or a second proof, lets it go: a free sign-up grant is
+-- given away in the same moment as the account. Whoever pays is known by the payment; snooze the account then.
 --
 -- The list knows services whose mailboxes anybody can open. Forwarding services that hide a person's own address (those
 -- of browsers, phones and password managers) are not on it: behind each of their addresses is one person. Only a signup

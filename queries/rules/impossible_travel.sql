@@ -1,12 +1,12 @@
 --! title: Logins from places too far apart
 --! entity: account
 --! on: identity
---! window: 24h
+--! window: 48h
 --! mode: shadow
 --! verdict: none
 --! points: 35
 --! ttl: 24h
---! actions: login, pay
+--! actions: login, pay, generate
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: security
@@ -17,8 +17,9 @@
 -- from the one country's centre to the other's, less what either reaches.
 --
 -- A traveller takes time, and takes devices along. Logins through a proxy, a company's tunnel or a mobile network, whose
--- addresses stay at home when the phone does not, say nothing of a place. They are left out, by the network's name. The
--- rule never restrains by itself, because addresses are placed wrongly at times: the login is challenged.
+-- addresses stay at home when the phone does not, say nothing of a place. They are left out, by the network's name. Addresses
+-- are placed wrongly at times, so that one such journey only adds points, and the login is challenged. Two of them, there
+-- and back, or on two days, are two people.
 with countries (country, latitude, longitude, reach_km) as (
     -- ISO 3166-1 and XK. Centres to a degree or better, from the public World Factbook. The reach is computed from the
     -- area, as its square root: what a country three times as long as wide reaches from its centre. Chile, Indonesia and
@@ -138,7 +139,15 @@ journeys as (
 select
     account_id            as entity,
     cast(max(km) as int)  as observed,
-    500                   as threshold
+    500                   as threshold,
+    case
+        when count(*) >= 2 then 'throttle'
+        else 'none'
+    end                   as verdict,
+    case
+        when count(*) >= 2 then 50
+        else 35
+    end                   as points
 from journeys
 where
     km > 500

@@ -1,5 +1,5 @@
 --! title: Referring oneself
---! entity: referrer
+--! entity: referrer, account
 --! on: identity, credit, payment
 --! window: 30d
 --! mode: shadow
@@ -12,22 +12,32 @@
 --! owner: growth
 --! every: 30s
 
--- Two signs. Somebody who was referred shares a device or a card with the referrer. Or the bonus was paid for five or
--- more within a day, and at least 60 % of them have not spent a credit since.
+-- Three signs. Somebody who was referred shares a device or a card with the referrer. Or the bonus was paid for five or
+-- more within a day, and at least 60 % of them have not spent a credit since. Or all who were referred within two days,
+-- three or more, came from networks of their own in several countries, spent something within a quarter of an hour, and
+-- were never seen again: one person behind proxies; then those who were referred are found as well. One shared device or
+-- card may be a couple's and costs the bonus only; from the second on, and with proxies, points restrain everything.
 --
 -- Friends, flatmates and colleagues share an address, which counts for nothing here. Devices and cards of more than 50
 -- accounts are a school's or a library's, and say nothing either. Whoever has just come has had no time yet: idleness is
--- judged an hour after the bonus. A popular referrer's friends use what they came for.
+-- judged an hour after the bonus. A popular referrer's friends use what they came for, and some come back; and friends who
+-- all try once and leave rarely come from several countries on one day.
 with referred as (
-    select distinct
+    select
+        entity_id,
         referrer_id,
-        account_id  as referee_id
+        account_id        as referee_id,
+        min(received_at)  as joined_at,
+        min(ip_prefix)    as ip_prefix,
+        min(country)      as country
     from identities
     where
         op = 'signup'
         and referrer_id is not null
         and account_id is not null
+        and entity_id is not null
         and in_window(received_at)
+    group by entity_id, referrer_id, account_id
 ),
 
 traits as (
@@ -93,7 +103,7 @@ spent as (
     where
         op = 'spend'
         and account_id is not null
-        and received_at > $as_of - interval '24 hours'
+        and received_at > $as_of - interval '48 hours'
         and received_at <= $as_of
     group by account_id
 ),
@@ -107,20 +117,69 @@ idle as (
     left join spent on spent.account_id = paid.referee_id
     where paid.referrer_id is not null
     group by paid.referrer_id
+),
+
+-- Who referred, and who was, of those that were seen for a quarter of an hour. The last hour's are not judged yet.
+gone as (
+    select
+        referred.referrer_id,
+        count(distinct referred.referee_id)  as referees
+    from referred
+    left join spent on spent.account_id = referred.referee_id
+    where
+        referred.joined_at > $as_of - interval '48 hours'
+        and referred.joined_at <= $as_of - interval '1 hour'
+    group by referred.referrer_id
+    having
+        count(distinct referred.referee_id) >= 3
+        and count(distinct referred.ip_prefix) = count(distinct referred.referee_id)
+        and count(distinct referred.country) >= 2
+        and bool_and(coalesce(spent.spent_at <= referred.joined_at + interval '15 minutes', false))
+),
+
+found as (
+    select
+        referrer_id                 as entity,
+        count(distinct referee_id)  as observed,
+        1                           as threshold,
+        case
+            when count(distinct referee_id) >= 2 then 60
+            else 40
+        end                         as points
+    from shared
+    group by referrer_id
+    union all
+    select
+        referrer_id  as entity,
+        referees     as observed,
+        5            as threshold,
+        40           as points
+    from idle
+    where
+        referees >= 5
+        and 100 * idle >= 60 * referees
+    union all
+    select
+        referrer_id  as entity,
+        referees     as observed,
+        3            as threshold,
+        60           as points
+    from gone
+    union all
+    select
+        referred.entity_id  as entity,
+        gone.referees       as observed,
+        3                   as threshold,
+        60                  as points
+    from referred
+    inner join gone on gone.referrer_id = referred.referrer_id
+    where referred.entity_id = referred.referee_id
 )
 
 select
-    referrer_id                 as entity,
-    count(distinct referee_id)  as observed,
-    1                           as threshold
-from shared
-group by referrer_id
-union all
-select
-    referrer_id  as entity,
-    referees     as observed,
-    5            as threshold
-from idle
-where
-    referees >= 5
-    and 100 * idle >= 60 * referees
+    entity,
+    max(observed)   as observed,
+    min(threshold)  as threshold,
+    max(points)     as points
+from found
+group by entity

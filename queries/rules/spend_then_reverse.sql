@@ -12,10 +12,11 @@
 --! owner: payments
 --! every: 1min
 
--- A payment of which more than half was refunded or disputed, and at least 80 % of the credits it bought spent within a
--- day of the purchase. The purchase is the one nearest to the payment, within an hour of it. Payments without a
--- provider's id cannot be told apart: those of one account and card are taken as one, and if only the reversal was told,
--- the last purchase before it is meant. Spends of the whole wallet count, whoever made them.
+-- A payment of which more than half was refunded or disputed, and at least 80 % of the credits it bought spent within
+-- three days of the purchase: who plans it does not wait for longer, because refunds are asked for while they are free.
+-- The purchase is the one nearest to the payment, within an hour of it. Payments without a provider's id cannot be told
+-- apart: those of one account and card are taken as one, and if only the reversal was told, the last purchase before it
+-- is meant. Spends of the whole wallet count, whoever made them.
 --
 -- Whoever asks for money back usually has not used what it bought, or used it for weeks before something went wrong. A
 -- small part given back is a courtesy and no reversal. Somebody who was charged twice is refunded once: while another
@@ -135,7 +136,7 @@ spent as (
         and credits.op = 'spend'
         and in_window(credits.received_at)
         and credits.received_at >= matched.bought_at
-        and credits.received_at < matched.bought_at + interval '24 hours'
+        and credits.received_at < matched.bought_at + interval '3 days'
     group by matched.payment, matched.entity_id, matched.is_disputed, matched.credits
 )
 
