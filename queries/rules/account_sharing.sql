@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 1min
+--! every: 5min
 
 -- Counts the five minutes in which an account was used on three devices or more, from two networks or more. Or the devices
 -- that each did a good part of the account's work on one day, four generations or more: three of them take turns, which is

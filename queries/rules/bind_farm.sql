@@ -10,7 +10,7 @@
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 30s
+--! every: 2min
 
 -- Two signs. Guests bound to one account, and not unbound since: two are counted and the next grant is held, because a
 -- person may well have tried a phone and a laptop before signing up; three are seldom one person's. And migrated credits

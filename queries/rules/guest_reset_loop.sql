@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 15s
+--! every: 1min
 --! trust: any
 
 -- Counts the guests that were made once the guest before them had used up its credits: storage is emptied, and the free

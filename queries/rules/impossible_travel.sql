@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: security
---! every: 10s
+--! every: 1min
 
 -- Counts the kilometres between two logins of an account that follow each other, where they are over 500 and would take
 -- over 900 km/h, and the second is from another device. Of an address only the country is known, so that the distance is

@@ -10,7 +10,7 @@
 --! step_up: review
 --! max_block_rate: 0.5%
 --! owner: security
---! every: 30s
+--! every: 5min
 
 -- Compares a key's last hour with the fourteen days before: at least half of the networks it is used from are new, and it
 -- spends at least five times what it spent in its busiest hour. A network is the provider's where a network database

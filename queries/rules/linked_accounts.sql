@@ -10,7 +10,7 @@
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 30s
+--! every: 10min
 
 -- Counts the accounts with free credits in a component: accounts that share a device, a card or a mailbox are linked, and
 -- so are accounts that a third one links. Each account of the component is found, and the component is named with it, so

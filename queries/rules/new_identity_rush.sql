@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 10s
+--! every: 1min
 --! trust: any
 
 -- Two signs of identities that are made to be emptied.

@@ -10,7 +10,7 @@
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 30s
+--! every: 10min
 
 -- Three signs. Somebody who was referred shares a device or a card with the referrer. Or the bonus was paid for five or
 -- more within a day, and at least 60 % of them have not spent a credit since. Or all who were referred within two days,

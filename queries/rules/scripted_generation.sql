@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 10s
+--! every: 30s
 --! trust: any
 
 -- Counts the generations of a session whose gaps are nearly equal (they vary by less than a tenth of their mean), while

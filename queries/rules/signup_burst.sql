@@ -10,7 +10,7 @@
 --! step_up: challenge
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 10s
+--! every: 1min
 
 -- Counts the guests and accounts that were first seen in the last ten minutes. A guest who signs up is one newcomer.
 --

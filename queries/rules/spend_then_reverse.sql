@@ -10,7 +10,7 @@
 --! step_up: review
 --! max_block_rate: 0.5%
 --! owner: payments
---! every: 1min
+--! every: 10min
 
 -- A payment of which more than half was refunded or disputed, and at least 80 % of the credits it bought spent within
 -- three days of the purchase: who plans it does not wait for longer, because refunds are asked for while they are free.

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use queries::rules::{Backtest, LoadedRules};
+use queries::rules::{Backtest, BacktestHits, LoadedRules};
 use queries::{Mode, Rule, RuleFiles};
 
 use crate::{rulebook, serve};
@@ -36,8 +36,8 @@ const MINUTE_US: i64 = 60_000_000;
 /// A person is one wallet: an honest one's, or one false identity's. Somebody is restrained when an entity that names them
 /// (account, guest, device, session, card, e-mail, network …) is: by a hit's own verdict, or by the score, to which the
 /// points of its open hits add up: 100 * (1 - (1 - p/100) * …), throttle from 50, block from 80. Addresses and networks
-/// throttle at most, and only those who are there at the time. A hit counts with its last verdict and points from its
-/// first moment on, and whatever the action. A restrained entity is right if at least half of the people it names cheat.
+/// throttle at most, and only those who are there at the time. A hit counts with the verdict and points that it has at the
+/// time, and whatever the action. A restrained entity is right if at least half of the people it names cheat.
 /// Leakage is the share of the free credits that cheats spend which they have spent by the time of their first restraint:
 /// what was given and lies there can be taken back. What they spend of others, or of nothing, is counted apart.
 #[derive(Args, Clone, Debug)]
@@ -104,7 +104,8 @@ async fn backtest(args: &ScoreArgs, lake: &history::Lake, loaded: &LoadedRules) 
         let result = backtest.run(&lake.engine, &lake.tables, |_| {}).await?;
         for result in result {
             eprintln!("{}: {} hits, {} s", rule.name, result.hits.len(), begun.elapsed().as_secs());
-            found.push(RuleHits { rule: Arc::clone(&rule.name), hits: result.hits, approximate: result.approximate });
+            let BacktestHits { hits, states, approximate } = result;
+            found.push(RuleHits { rule: Arc::clone(&rule.name), hits, states, approximate });
         }
     }
     Ok(found)

@@ -15,7 +15,35 @@ const BLOCK_FROM: u8 = 80;
 pub(super) struct RuleHits {
     pub(super) rule: Arc<str>,
     pub(super) hits: Vec<Arc<Hit>>,
+    /// What the hits asked for, and from when on.
+    pub(super) states: Vec<(i64, Arc<Hit>)>,
     pub(super) approximate: bool,
+}
+
+impl RuleHits {
+    /// Returns what its hits asked for, and for how long.
+    fn phases(&self) -> Vec<Phase<'_>> {
+        let key = |hit: &Arc<Hit>| (hit.entity_kind, Arc::clone(&hit.entity), hit.first_at);
+        let mut states: HashMap<_, Vec<(i64, &Hit)>> = HashMap::new();
+        for (at, hit) in &self.states {
+            states.entry(key(hit)).or_default().push((*at, hit));
+        }
+        let mut phases = Vec::new();
+        for hit in &self.hits {
+            let states = states.remove(&key(hit)).unwrap_or_default();
+            let ends = states.iter().skip(1).map(|(at, _)| *at).chain([hit.until]);
+            phases.extend(states.iter().zip(ends).map(|((from, hit), until)| Phase { hit, from: *from, until }));
+        }
+        phases
+    }
+}
+
+/// A hit for as long as it asks for the same, microseconds.
+#[derive(Clone, Copy)]
+struct Phase<'a> {
+    hit: &'a Hit,
+    from: i64,
+    until: i64,
 }
 
 /// An entity restrained for a while, microseconds.
@@ -32,12 +60,12 @@ pub(super) struct Restraints(pub(super) HashMap<Entity, Vec<Spell>>);
 impl Restraints {
     /// Folds the hits of all rules together.
     pub(super) fn of(rules: &[RuleHits]) -> Self {
-        let mut by_entity: HashMap<Entity, Vec<&Hit>> = HashMap::new();
-        for hit in rules.iter().flat_map(|rule| &rule.hits) {
-            by_entity.entry((hit.entity_kind, hit.entity.to_string())).or_default().push(hit);
+        let mut by_entity: HashMap<Entity, Vec<Phase<'_>>> = HashMap::new();
+        for phase in rules.iter().flat_map(RuleHits::phases) {
+            by_entity.entry((phase.hit.entity_kind, phase.hit.entity.to_string())).or_default().push(phase);
         }
-        let spells = by_entity.into_iter().map(|(entity, hits)| {
-            let spells = fold(&hits, is_shared(entity.0));
+        let spells = by_entity.into_iter().map(|(entity, phases)| {
+            let spells = fold(&phases, is_shared(entity.0));
             (entity, spells)
         });
         Self(spells.filter(|(_, spells)| !spells.is_empty()).collect())
@@ -49,11 +77,14 @@ pub(super) const fn is_shared(kind: EntityKind) -> bool {
     matches!(kind, EntityKind::Ip | EntityKind::IpPrefix | EntityKind::Network)
 }
 
-/// Looks at an entity whenever a hit opens: what its open hits ask for, or their points make, whichever is stricter.
-fn fold(hits: &[&Hit], throttle_at_most: bool) -> Vec<Spell> {
-    let mut spells = Vec::new();
-    for from in hits.iter().map(|hit| hit.first_at) {
-        let open = || hits.iter().filter(|hit| hit.first_at <= from && from < hit.until);
+/// Looks at an entity whenever something changes: what its open hits ask for, or their points make, whichever is stricter.
+fn fold(phases: &[Phase<'_>], throttle_at_most: bool) -> Vec<Spell> {
+    let mut times: Vec<i64> = phases.iter().flat_map(|phase| [phase.from, phase.until]).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut spells: Vec<Spell> = Vec::new();
+    for (from, until) in times.iter().copied().zip(times.iter().copied().skip(1)) {
+        let open = || phases.iter().filter(|phase| phase.from <= from && from < phase.until).map(|phase| phase.hit);
         let asked = open().map(|hit| hit.verdict).max().unwrap_or(Restraint::None);
         let score = points_to_score(open().map(|hit| hit.points));
         // Facts of browsers never lead to a block.
@@ -65,11 +96,12 @@ fn fold(hits: &[&Hit], throttle_at_most: bool) -> Vec<Spell> {
         };
         let most = if throttle_at_most { Restraint::Throttle } else { Restraint::Block };
         let restraint = asked.max(scored).min(most);
-        if restraint > Restraint::None {
-            spells.push(Spell { from, until: open().map(|hit| hit.until).max().unwrap_or(from), restraint });
+        match spells.last_mut() {
+            _ if restraint == Restraint::None => {}
+            Some(last) if last.until == from && last.restraint == restraint => last.until = until,
+            _ => spells.push(Spell { from, until, restraint }),
         }
     }
-    spells.sort_unstable_by_key(|spell| spell.from);
     spells
 }
 
@@ -101,22 +133,49 @@ pub(super) mod tests {
         }
     }
 
+    /// What a rule found whose hits ask for the same all the time.
+    pub(in crate::score) fn steady(hits: Vec<Arc<Hit>>) -> RuleHits {
+        let states = hits.iter().map(|hit| (hit.first_at, Arc::clone(hit))).collect();
+        RuleHits { rule: "rule".into(), hits, states, approximate: false }
+    }
+
+    fn fold_whole(hits: &[&Hit], throttle_at_most: bool) -> Vec<Spell> {
+        let phases = hits.iter().map(|hit| Phase { hit, from: hit.first_at, until: hit.until });
+        fold(&phases.collect::<Vec<_>>(), throttle_at_most)
+    }
+
     #[test]
     fn points_add_up_while_hits_are_open_together() {
         let (first, second) = (hit("d", Restraint::None, 40, 10, 100), hit("d", Restraint::None, 40, 50, 80));
-        let spells = fold(&[&first, &second], false);
-        assert_eq!(spells, [Spell { from: 50, until: 100, restraint: Restraint::Throttle }], "64 points");
+        let spells = fold_whole(&[&first, &second], false);
+        assert_eq!(spells, [Spell { from: 50, until: 80, restraint: Restraint::Throttle }], "64 points");
         let third = hit("d", Restraint::None, 60, 60, 70);
-        assert_eq!(fold(&[&first, &second, &third], false)[1].restraint, Restraint::Block, "86 points");
-        assert_eq!(fold(&[&first, &second, &third], true)[1].restraint, Restraint::Throttle, "an address");
+        let restraints = |throttle_at_most| {
+            let spells = fold_whole(&[&first, &second, &third], throttle_at_most);
+            spells.iter().map(|spell| (spell.from, spell.until, spell.restraint)).collect::<Vec<_>>()
+        };
+        let (throttle, block) = (Restraint::Throttle, Restraint::Block);
+        assert_eq!(restraints(false), [(50, 60, throttle), (60, 70, block), (70, 80, throttle)], "86 points");
+        assert_eq!(restraints(true), [(50, 80, throttle)], "an address");
         let late = hit("d", Restraint::None, 40, 100, 200);
-        assert!(fold(&[&first, &late], false).is_empty(), "one after the other");
+        assert!(fold_whole(&[&first, &late], false).is_empty(), "one after the other");
     }
 
     #[test]
     fn a_verdict_needs_no_points_and_browsers_never_block_by_points() {
-        assert_eq!(fold(&[&hit("d", Restraint::Block, 0, 1, 9)], false)[0].restraint, Restraint::Block);
+        assert_eq!(fold_whole(&[&hit("d", Restraint::Block, 0, 1, 9)], false)[0].restraint, Restraint::Block);
         let told = Hit { browser_facts: true, ..hit("d", Restraint::None, 90, 1, 9) };
-        assert_eq!(fold(&[&told], false)[0].restraint, Restraint::Throttle);
+        assert_eq!(fold_whole(&[&told], false)[0].restraint, Restraint::Throttle);
+    }
+
+    #[test]
+    fn a_hit_restrains_only_while_it_asks_for_that() {
+        let states = [(10, Restraint::None), (30, Restraint::Throttle), (60, Restraint::None)];
+        let states = states.map(|(at, verdict)| (at, Arc::new(hit("d", verdict, 10, 10, 90))));
+        let last = Arc::clone(&states[2].1);
+        let rule = RuleHits { rule: "rule".into(), hits: vec![last], states: states.to_vec(), approximate: false };
+        let restraints = Restraints::of(&[rule]).0;
+        let spells = &restraints[&(EntityKind::Device, "d".to_owned())];
+        assert_eq!(spells[..], [Spell { from: 30, until: 60, restraint: Restraint::Throttle }]);
     }
 }

@@ -237,7 +237,7 @@ mod tests {
 
     use queries::EntityKind;
 
-    use super::super::restraint::tests::hit;
+    use super::super::restraint::tests::{hit, steady};
     use super::*;
 
     fn share(some: i64, of: i64) -> Share {
@@ -265,7 +265,7 @@ mod tests {
         ];
         let truth = Truth::read(&labels.join("\n")).expect("labels");
         let hits = [hit("dev_1", Restraint::Throttle, 40, 50, 900), hit("dev_4", Restraint::Block, 0, 12, 900)];
-        let hits = [RuleHits { rule: "rule".into(), hits: hits.map(Arc::new).to_vec(), approximate: false }];
+        let hits = [steady(hits.map(Arc::new).to_vec())];
         let args = ScoreArgs { seed: 1, events: 1, days: 1, rules: Vec::new(), pace: None, json: false };
         Scores::count(&args, &people, &truth, &hits, &Restraints::of(&hits))
     }

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
-use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Transition, TransitionKind};
+use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Restraint, Transition, TransitionKind};
 
 use super::history::History;
 use super::live::new_state;
@@ -38,6 +40,9 @@ pub struct Backtest {
 pub struct BacktestHits {
     /// Its hits that were open at some time of the range, in the order in which they opened.
     pub hits: Vec<Arc<Hit>>,
+    /// What they asked for as they went on: each time that a hit's verdict or points changed, and its opening first, the
+    /// time and the hit as it was from then on.
+    pub states: Vec<(i64, Arc<Hit>)>,
     /// Asked at a coarser pace than it would run.
     pub approximate: bool,
 }
@@ -127,7 +132,7 @@ impl Backtest {
         tables: &Tables,
         progress: &mut (impl FnMut(BacktestProgress) + Send),
     ) -> Result<BacktestHits, QueryError> {
-        let (mut found, mut approximate) = (Vec::new(), false);
+        let mut all = BacktestHits::default();
         for kind in &rule.headers.entities {
             let mut run = ScheduledRun::new(rule, *kind, (engine, tables));
             // Hits that were open when the range began opened at most their time to live before.
@@ -141,10 +146,12 @@ impl Backtest {
                     run.ask_each(stretch, progress).await?;
                 }
             }
-            approximate |= run.approximate || pace > rule.headers.pace_us();
-            found.extend(run.found.finish(&run.book, self.from, self.to));
+            all.approximate |= run.approximate || pace > rule.headers.pace_us();
+            let found = run.found.finish(&run.book, self.from, self.to);
+            all.hits.extend(found.hits);
+            all.states.extend(found.states);
         }
-        Ok(BacktestHits { hits: found, approximate })
+        Ok(all)
     }
 }
 
@@ -222,22 +229,43 @@ impl<'a> ScheduledRun<'a> {
     }
 }
 
-/// Hits that have closed.
+/// What became of hits so far: those that have closed, and what all of them asked for.
 #[derive(Default)]
-struct Found(Vec<Arc<Hit>>);
+struct Found {
+    closed: Vec<Arc<Hit>>,
+    states: Vec<(i64, Arc<Hit>)>,
+    /// What each hit asked for last.
+    asked: HashMap<(EntityKind, Arc<str>), (Restraint, u8)>,
+}
 
 impl Found {
     fn take(&mut self, transitions: Vec<Transition>) {
-        let closed = transitions.into_iter().filter(|transition| transition.kind == TransitionKind::Closed);
-        self.0.extend(closed.map(|transition| transition.hit));
+        for Transition { kind, hit, at, .. } in transitions {
+            let key = (hit.entity_kind, Arc::clone(&hit.entity));
+            let asks = (hit.verdict, hit.points);
+            match kind {
+                TransitionKind::Closed => {
+                    self.asked.remove(&key);
+                    self.closed.push(hit);
+                }
+                TransitionKind::Opened | TransitionKind::Changed => {
+                    if self.asked.insert(key, asks) != Some(asks) {
+                        self.states.push((at, hit));
+                    }
+                }
+            }
+        }
     }
 
     /// Returns them with those that are still open: all that were open at some time of a range.
-    fn finish(mut self, book: &HitBook, from: i64, to: i64) -> Vec<Arc<Hit>> {
-        self.0.extend(book.list(i64::MIN));
-        self.0.retain(|hit| hit.first_at <= to && hit.until > from);
-        self.0.sort_by(|a, b| (a.first_at, a.entity_kind, &a.entity).cmp(&(b.first_at, b.entity_kind, &b.entity)));
-        self.0
+    fn finish(self, book: &HitBook, from: i64, to: i64) -> BacktestHits {
+        let Self { closed: mut hits, mut states, .. } = self;
+        let is_in_range = |hit: &Arc<Hit>| hit.first_at <= to && hit.until > from;
+        hits.extend(book.list(i64::MIN));
+        hits.retain(is_in_range);
+        hits.sort_by(|a, b| (a.first_at, a.entity_kind, &a.entity).cmp(&(b.first_at, b.entity_kind, &b.entity)));
+        states.retain(|(at, _)| *at <= to);
+        BacktestHits { hits, states, approximate: false }
     }
 }
 
@@ -294,6 +322,6 @@ impl Replay {
             track.advance(to, true, &mut Outcome { book: &self.book, transitions: &mut transitions });
         }
         self.found.take(transitions);
-        BacktestHits { hits: self.found.finish(&self.book, from, to), approximate: false }
+        self.found.finish(&self.book, from, to)
     }
 }

@@ -4,6 +4,7 @@
 //! Each entity is active four times, in four buckets of the window. The order is scattered, so that the last round also
 //! tells what an evaluation costs when state does not fit into the processor's caches.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Held {
     rule: String,
-    kinds: usize,
+    kinds: Vec<String>,
     entities: usize,
     hits: usize,
     bytes: u64,
@@ -60,6 +61,9 @@ pub(super) fn measure(report: &mut Report, entities: u32) -> anyhow::Result<()> 
     let total: u64 = held.iter().map(|held| held.bytes).sum();
     let estimate: u64 = held.iter().map(|held| held.estimate).sum();
     report.add("state of all live rules", "MiB", &[mib(total)], None);
+    let kinds: BTreeSet<&String> = held.iter().flat_map(|held| &held.kinds).collect();
+    let millions = kinds.len() as f64 * f64::from(entities) / 1e6;
+    report.add("  a million entities, all kinds alike", "MiB", &[mib(total) / millions], None);
     report.add("  as their reports estimate", "MiB", &[mib(estimate)], None);
     for held in &held {
         report.add(&format!("  {}", held.rule), "MiB", &[mib(held.bytes)], None);
@@ -67,7 +71,10 @@ pub(super) fn measure(report: &mut Report, entities: u32) -> anyhow::Result<()> 
         report.add("    evaluated with that state", "pairs/s a core", &[held.pairs_per_second], None);
         report.note(format!(
             "state: {} holds {} entities (kinds: {}) and {} open hits",
-            held.rule, held.entities, held.kinds, held.hits
+            held.rule,
+            held.entities,
+            held.kinds.join(", "),
+            held.hits
         ));
     }
     report.note(format!("state: {entities} entities of each kind, each active {ROUNDS} times in {ROUNDS} buckets"));
@@ -129,11 +136,11 @@ fn step_us(window: Window) -> i64 {
 fn look(rule: &Rule, live: &LiveRules, book: &HitBook, wanted: u32) -> anyhow::Result<Held> {
     let status = live.status();
     let status = status.first().context("the rule is not there")?;
-    let kinds = rule.headers.entities.len();
+    let kinds: Vec<String> = rule.headers.entities.iter().map(|kind| kind.name().to_owned()).collect();
     ensure!(status.problem.is_none(), "{}: {:?}", rule.name, status.problem);
     ensure!(
-        status.entities == kinds * wanted as usize,
-        "{} holds {} entities of {kinds} kinds, not {wanted} of each: the bench's events do not suit it",
+        status.entities == kinds.len() * wanted as usize,
+        "{} holds {} entities of {kinds:?}, not {wanted} of each: the bench's events do not suit it",
         rule.name,
         status.entities
     );

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::hits::EntityKind;
-use crate::rules::Backtest;
+use crate::rules::{Backtest, ScheduledRules};
 
 fn counted() -> Arc<Rule> {
     rule(
@@ -100,4 +100,55 @@ fn a_division_by_nothing_is_refused() {
          where in_window(received_at) group by device_id",
     );
     assert_eq!(refused.expect_err("refused"), "never.sql:5: it divides by zero; divide by something else");
+}
+
+#[test]
+fn a_scheduled_rule_that_finds_too_much_or_never_ends_keeps_nobody_else_from_running() {
+    let headers = "entity: device; window: 1h; every: 10s";
+    let from = "from credits as a cross join credits as b";
+    let million = rule(
+        "million",
+        headers,
+        &format!(
+            "select concat(a.device_id, b.device_id) as entity, 1 as observed, 1 as threshold {from}
+             where in_window(a.received_at) and in_window(b.received_at)"
+        ),
+    );
+    let endless = rule(
+        "endless",
+        headers,
+        &format!(
+            "select a.device_id as entity, count(*) as observed, 1 as threshold
+             {from} cross join credits as c cross join credits as d
+             where in_window(a.received_at) and in_window(b.received_at) and a.amount + c.amount + d.amount <> b.amount
+             group by a.device_id"
+        ),
+    );
+    let paired = rule(
+        "paired",
+        headers,
+        "select a.device_id as entity, count(*) as observed, 1 as threshold
+         from credits as a inner join credits as b on a.device_id = b.device_id
+         where in_window(a.received_at) and in_window(b.received_at) group by a.device_id",
+    );
+    let events: Vec<Event> = (0..1_000).map(|n| spend(0, &format!("d{n}"), 1, None)).collect();
+    block_on(async {
+        let book = Arc::new(HitBook::new());
+        let scheduled = ScheduledRules::new(Arc::clone(&book));
+        let rules = [million, endless, paired].map(|rule| (rule, Mode::Live));
+        scheduled.install(&rules, START);
+        let spill = std::env::temp_dir().join(format!("weir-rules-test-short-{}", std::process::id()));
+        let hasty = Engine::new(EngineConfig { timeout_ms: 2_000, ..EngineConfig::new(&spill) }, vec![]).unwrap();
+        scheduled.run_due(&hasty, &tables(&events), START + 10_000_000).await;
+        let mut of_rules: Vec<String> = book.list(START + 10_000_000).iter().map(|hit| hit.rule.to_string()).collect();
+        assert_eq!(of_rules.len(), 1_000);
+        of_rules.dedup();
+        assert_eq!(of_rules, ["paired"]);
+        let told: Vec<String> = scheduled.problems().iter().map(ToString::to_string).collect();
+        assert!(told[0].starts_with("million.sql") && told[0].contains("more than 100000 entities"), "{told:?}");
+        assert!(told[1].starts_with("endless.sql") && told[1].contains("2"), "{told:?}");
+        assert_eq!(told.len(), 2, "{told:?}");
+        drop(hasty);
+        let _ = std::fs::remove_dir_all(spill);
+    });
 }
