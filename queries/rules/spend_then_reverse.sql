@@ -5,7 +5,7 @@
 --! mode: shadow
 --! verdict: throttle
 --! points: 60
---! ttl: 30d
+--! ttl: 1d
 --! actions: grant, pay, generate
 --! step_up: review
 --! max_block_rate: 0.5%

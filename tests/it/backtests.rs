@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::http::Client;
 use crate::server::{ADMIN_KEY, Site, eventually};
 
-const RULE: &str = "device_many_guests";
+const RULE: &str = "many_grants";
 
 /// Sends grants of so many guests on one device, one request each, so that each has its own `received_at`.
 fn grant_guests(client: &Client, device: &str, guests: u32) {
@@ -29,7 +29,7 @@ fn backtest(client: &Client, rule: &str, body: &Value) -> Value {
 
 #[test]
 fn a_backtest_finds_what_live_found_and_weighs_it() {
-    let site = Site::new();
+    let site = Site::with_many_grants();
     let server = site.start_warm();
     let client = server.admin();
     for (device, guests) in [("dev_a", 5), ("dev_b", 3), ("dev_c", 8), ("dev_d", 4)] {
@@ -92,7 +92,7 @@ fn a_backtest_finds_what_live_found_and_weighs_it() {
 
 #[test]
 fn only_a_backtest_of_this_very_version_lets_a_rule_go_live() {
-    let site = Site::new();
+    let site = Site::with_many_grants();
     let server = site.start_warm();
     let client = server.admin();
     let reviewer = server.scope("review");
@@ -120,7 +120,7 @@ fn only_a_backtest_of_this_very_version_lets_a_rule_go_live() {
 
 #[test]
 fn a_bad_request_is_told_what_is_wrong() {
-    let site = Site::new();
+    let site = Site::with_many_grants();
     let server = site.start_warm();
     let client = server.admin();
     let refused = |body: Value| client.post(&format!("/v1/rules/{RULE}/backtest"), &body).refusal(400);
@@ -135,7 +135,7 @@ fn a_bad_request_is_told_what_is_wrong() {
 
 #[test]
 fn the_command_line_tests_files_and_names_with_and_without_a_server() {
-    let site = Site::new();
+    let site = Site::with_many_grants();
     let server = site.start_warm();
     grant_guests(&server.admin(), "dev_a", 5);
     let text =

@@ -4,12 +4,15 @@
 //! events carry ages such as `-90s` or `-23h` as their `ts`, and count as received so long ago.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::server::{Site, eventually};
+use crate::server::{Site, eventually, within};
+
+/// After an import every rule reads the past, in a test without optimisation.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One file of a scenario: what its first line expects, and its events.
 struct Script {
@@ -53,7 +56,7 @@ impl Script {
             // A request may expect something else than the rest of its file.
             let own = ask.as_object_mut().unwrap().remove("expect");
             let expect = own.as_ref().map_or(self.expect.as_str(), |own| own.as_str().unwrap());
-            eventually(&format!("{rule} answers {ask} with {expect}"), || {
+            within(PATIENCE, &format!("{rule} answers {ask} with {expect}"), || {
                 let answer = client.post("/v1/verdict", &ask).expect(200);
                 // After an import the rules read their history, and answers are degraded for a moment.
                 let is_full = answer["degraded"] == false;
@@ -245,7 +248,7 @@ fn no_benign_twin_is_restrained_by_any_rule() {
     for (_, fraud, rule) in &stories {
         let mut ask = fraud.ask[0].clone();
         ask.as_object_mut().unwrap().remove("expect");
-        eventually(&format!("{rule} finds {ask}"), || {
+        within(PATIENCE, &format!("{rule} finds {ask}"), || {
             let answer = client.post("/v1/verdict", &ask).expect(200);
             answer["reasons"].as_array().unwrap().iter().find(|reason| reason["rule"] == **rule).cloned()
         });

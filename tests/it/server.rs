@@ -60,6 +60,13 @@ impl Site {
         site
     }
 
+    /// Makes one with a rule of the user's own, `many_grants`: four guests of one device that were granted credits.
+    pub(crate) fn with_many_grants() -> Self {
+        let site = Self::new();
+        site.write("data/queries/rules/many_grants.sql", include_bytes!("many_grants.sql"));
+        site
+    }
+
     /// Returns the data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.path("data")

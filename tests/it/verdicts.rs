@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::http::Client;
 use crate::server::{Server, Site, eventually};
 
-const RULE: &str = "device_many_guests";
+const RULE: &str = "many_grants";
 
 fn house() -> (Site, Server, Client) {
-    let site = Site::new();
+    let site = Site::with_many_grants();
     let server = site.start_warm();
     let client = server.admin();
     (site, server, client)

@@ -150,11 +150,14 @@ impl ScheduledRules {
         of_kind.for_each(|hits| hits.forget(entity, &self.book));
     }
 
-    /// Returns the rules that are due, with their times, and notes that they are being run. A rule that is late makes up for
-    /// what it missed, so that it finds what a backtest would; a rule that is very late goes on from now.
+    /// Returns the rules that are due, with their times, and notes that they are being run; those whose hits restrain come
+    /// first. A rule that is late makes up for what it missed, so that it finds what a backtest would; a rule that is very
+    /// late goes on from now.
     fn due(&self, now: i64) -> Vec<(Arc<Rule>, i64)> {
         let mut due = Vec::new();
-        for scheduled in self.lock().iter_mut() {
+        let mut rules = self.lock();
+        rules.sort_by_key(|scheduled| scheduled.mode != Mode::Live);
+        for scheduled in rules.iter_mut() {
             let pace = scheduled.rule.headers.pace_us();
             let newest = now - now.rem_euclid(pace);
             let next = scheduled.last_as_of.map_or(newest, |last| last + pace);

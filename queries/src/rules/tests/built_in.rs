@@ -54,7 +54,7 @@ fn each_ships_in_shadow_and_runs_its_way() {
         ("card_testing", "live"),
         ("device_many_guests", "live"),
         ("ledger_overspend", "live"),
-        ("new_identity_rush", "every 10000 ms: the header `every` asks for it"),
+        ("new_identity_rush", "every 60000 ms: the header `every` asks for it"),
     ] {
         assert_eq!(ways.get(name).map(String::as_str), Some(way), "{name}");
     }
@@ -67,7 +67,14 @@ fn guest_grant(at: i64, device: &str, guest: &str) -> Event {
 
 #[test]
 fn device_many_guests_finds_the_farm_and_leaves_the_family_alone() {
-    let farm: Vec<Event> = (0..9).map(|n| guest_grant(START + n * MINUTE, "farm", &format!("g{n}"))).collect();
+    let spend = |grant: &Event| {
+        let mut spend = grant.clone();
+        spend.values["op"] = json!("spend");
+        spend.at += SECOND;
+        spend
+    };
+    let farm = (0..9).map(|n| guest_grant(START + n * MINUTE, "farm", &format!("g{n}")));
+    let farm: Vec<Event> = farm.flat_map(|grant| [grant.clone(), spend(&grant)]).collect();
     assert_eq!(
         run("device_many_guests", &farm),
         [
@@ -111,7 +118,10 @@ fn card_testing_finds_the_tester_however_tries_are_told() {
     let cards = ["c1", "c2", "c3", "c4", "c5"];
     let outcomes: Vec<Event> =
         (0..5).map(|n| payment(START + n as i64 * 9 * SECOND, "failed", cards[n], who)).collect();
-    assert_eq!(run("card_testing", &outcomes), ["opened dev 5 block", "opened acct 5 block", "opened ip 5 block"]);
+    let told = run("card_testing", &outcomes);
+    let at_last = ["changed dev 5 block", "changed acct 5 block", "opened ip 5 none"];
+    assert_eq!(told[..2], ["opened dev 3 throttle", "opened acct 3 throttle"]);
+    assert_eq!(told[told.len() - 3..], at_last, "{told:?}");
 
     let both: Vec<Event> = outcomes
         .iter()
@@ -123,11 +133,11 @@ fn card_testing_finds_the_tester_however_tries_are_told() {
         })
         .collect();
     let told = run("card_testing", &both);
-    assert_eq!(told, ["opened dev 5 block", "opened acct 5 block", "opened ip 5 block"], "five tries, not ten");
+    assert_eq!(told[told.len() - 3..], at_last, "five tries, not ten: {told:?}");
 
     let one_card: Vec<Event> =
-        (0..5).map(|n| payment(START + n * SECOND, if n < 3 { "failed" } else { "succeeded" }, "c1", who)).collect();
-    assert_eq!(run("card_testing", &one_card)[0], "opened dev 5 block", "one card, but 60 % of the tries declined");
+        (0..10).map(|n| payment(START + n * SECOND, if n < 8 { "failed" } else { "succeeded" }, "c1", who)).collect();
+    assert_eq!(run("card_testing", &one_card)[0], "opened dev 8 throttle", "one card, but nearly all tries declined");
 }
 
 #[test]
@@ -248,13 +258,13 @@ fn a_wallet_is_the_workspace_else_the_account_else_the_guest() {
     assert_eq!(run("ledger_overspend", &events), ["opened w 5 block", "opened a 5 block", "opened g 5 block"]);
 }
 
-/// A guest that is created, granted credits and spends some, seconds apart.
-fn newcomer(at: i64, device: &str, guest: &str, seconds_to_grant: i64, seconds_to_spend: i64) -> Vec<Event> {
-    let ids = |op: &str| json!({"op": op, "device_id": device, "guest_id": guest, "amount": 5});
+/// A guest that is created, granted fifty credits and spends some, seconds apart.
+fn newcomer(at: i64, device: &str, guest: &str, seconds_to_grant: i64, (seconds, spent): (i64, i64)) -> Vec<Event> {
+    let ids = |op: &str, amount: i64| json!({"op": op, "device_id": device, "guest_id": guest, "amount": amount});
     vec![
-        event("identities", at, ids("guest_created")),
-        event("credits", at + seconds_to_grant * SECOND, ids("grant")),
-        event("credits", at + seconds_to_spend * SECOND, ids("spend")),
+        event("identities", at, ids("guest_created", 0)),
+        event("credits", at + seconds_to_grant * SECOND, ids("grant", 50)),
+        event("credits", at + seconds * SECOND, ids("spend", spent)),
     ]
 }
 
@@ -267,20 +277,23 @@ fn rush(events: &[Event]) -> Vec<(String, i64)> {
 
 #[test]
 fn new_identity_rush_finds_the_script_and_leaves_a_class_alone() {
-    let script: Vec<Event> =
-        (0..4).flat_map(|n| newcomer(START + n * 5 * MINUTE, "bot", &format!("g{n}"), 1, 4 + n * 10)).collect();
-    assert_eq!(rush(&script), [("bot".to_owned(), 4)]);
+    let script = |n: i64, seconds_to_grant| {
+        newcomer(START + n * 10 * MINUTE, "bot", &format!("g{n}"), seconds_to_grant, (4 + n * 10, 50))
+    };
+    assert_eq!(rush(&(0..4).flat_map(|n| script(n, 1)).collect::<Vec<_>>()), [("bot".to_owned(), 4)]);
     // The grant was received before the guest it is for.
-    let reordered: Vec<Event> =
-        (0..3).flat_map(|n| newcomer(START + n * 5 * MINUTE, "bot", &format!("g{n}"), -2, 5)).collect();
-    assert_eq!(rush(&reordered), [("bot".to_owned(), 3)]);
-    // A class on one tablet: each is granted at once and looks around before the first picture; one is quick.
+    assert_eq!(rush(&(0..3).flat_map(|n| script(n, -2)).collect::<Vec<_>>()), [("bot".to_owned(), 3)]);
+    // One who burns a grant and makes no other guest.
+    assert_eq!(rush(&script(0, 1)), []);
+    // A class on one tablet: each is granted at once, looks around and tries one picture; the last one burns it all.
     let mut class: Vec<Event> =
-        (0..8).flat_map(|n| newcomer(START + n * 10 * MINUTE, "tablet", &format!("g{n}"), 1, 90 + n * 30)).collect();
-    class.extend(newcomer(START + 90 * MINUTE, "tablet", "quick", 1, 20));
+        (0..8).flat_map(|n| newcomer(START + n * 10 * MINUTE, "tablet", &format!("g{n}"), 1, (90 + n, 5))).collect();
+    class.extend(newcomer(START + 90 * MINUTE, "tablet", "quick", 1, (20, 50)));
     assert_eq!(rush(&class), []);
+    // Two on one device who take their time.
+    let slow = (0..2).flat_map(|n| newcomer(START + n * 20 * MINUTE, "slow", &format!("g{n}"), 1, (480, 50)));
+    assert_eq!(rush(&slow.collect::<Vec<_>>()), []);
     // Three quick ones on three devices.
-    let apart: Vec<Event> =
-        (0..3).flat_map(|n| newcomer(START + n, &format!("d{n}"), &format!("g{n}"), 1, 5)).collect();
-    assert_eq!(rush(&apart), []);
+    let apart = (0..3).flat_map(|n| newcomer(START + n, &format!("d{n}"), &format!("g{n}"), 1, (5, 50)));
+    assert_eq!(rush(&apart.collect::<Vec<_>>()), []);
 }

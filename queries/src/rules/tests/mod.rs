@@ -53,9 +53,10 @@ pub(super) fn schemas() -> Vec<(String, SchemaRef)> {
     let text = |name: &str| Field::new(name, DataType::Utf8View, true);
     let int = |name: &str| Field::new(name, DataType::Int64, true);
     let time = |name: &str| Field::new(name, time_type(), true);
+    let flag = |name: &str| Field::new(name, DataType::Boolean, true);
     let table = |name: &str, own: Vec<Field>| {
-        let common =
-            TEXTS.iter().map(|name| text(name)).chain([time("ts"), time("received_at"), int("asn"), int("seq")]);
+        let facts = [time("ts"), time("received_at"), int("asn"), int("seq"), flag("is_bot")];
+        let common = TEXTS.iter().map(|name| text(name)).chain(facts);
         (name.to_owned(), Arc::new(Schema::new(common.chain(own).collect::<Vec<_>>())) as SchemaRef)
     };
     let hit =
@@ -70,12 +71,10 @@ pub(super) fn schemas() -> Vec<(String, SchemaRef)> {
         table("identities", {
             let texts =
                 ["method", "email_hash", "email_root_hash", "email_domain", "referrer_id"].map(text).into_iter();
-            texts.chain([Field::new("email_disposable", DataType::Boolean, true)]).collect()
+            texts.chain([flag("email_disposable")]).collect()
         }),
-        table(
-            "usage",
-            vec![text("name"), text("status"), int("quantity"), Field::new("is_bot", DataType::Boolean, true)],
-        ),
+        table("usage", vec![text("name"), text("status"), int("quantity")]),
+        table("devices", vec![text("fingerprint")]),
         table("hits", hit.collect()),
     ]
 }
