@@ -183,13 +183,18 @@ impl Case {
         while cut < events.len() && events[cut].at == events[cut - 1].at {
             cut += 1;
         }
-        let make = |(n, spec): (usize, &Spec)| {
-            let kind = kind_of(spec).name();
+        let make = |(n, spec): (usize, Spec)| {
+            let kind = kind_of(&spec).name();
             let headers =
                 format!("entity: {kind}; window: {}; ttl: {}; verdict: throttle; points: 7", spec.window, spec.ttl);
-            rule(&format!("rule{n}"), &headers, &spec.sql())
+            match try_rule(&format!("rule{n}"), &headers, &spec.sql()) {
+                Ok(rule) => Some((spec, Arc::new(rule))),
+                // DataFusion names aggregates after their text without its parentheses, and refuses two of one name.
+                Err(problem) if problem.contains("duplicate unqualified field name") => None,
+                Err(problem) => panic!("{problem}\n{}", spec.sql()),
+            }
         };
-        let rules: Vec<Arc<Rule>> = specs.iter().enumerate().map(make).collect();
+        let (specs, rules): (Vec<Spec>, Vec<Arc<Rule>>) = specs.into_iter().enumerate().filter_map(make).unzip();
         for rule in &rules {
             assert!(rule.is_live(), "{rule:?}\n{}", rule.text);
         }
@@ -293,7 +298,11 @@ fn a_rule_finds_the_same_live_in_backtests_over_a_restart_and_asked_of_the_table
             .zip(&case.rules)
             .map(|(spec, rule)| expect(spec, rule, &case.events, case.end).len())
             .sum::<usize>();
+        let before = done;
         done += block_on(case.check());
+        if done / 1_000_000 > before / 1_000_000 {
+            eprintln!("{done} evaluations so far");
+        }
     }
     println!("{done} evaluations, {hits} hits, no difference");
     assert!(hits > 100, "{hits} hits are too few to tell");
