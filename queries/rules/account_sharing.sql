@@ -20,7 +20,18 @@
 -- network; but not again and again. A household behind one address has one network, however many devices; if three
 -- of its members work much on one day, they are more than one account is made for, and are asked to slow down. What an
 -- account's programs do with an API key is no sharing and does not count.
-with used as (
+with spends as (
+    select account_id, device_id, ip_prefix, received_at
+    from credits
+    where
+        op = 'spend'
+        and api_key_id is null
+        and account_id is not null
+        and device_id is not null
+        and in_window(received_at)
+),
+
+used as (
     select account_id, device_id, ip_prefix, received_at
     from usage
     where
@@ -30,13 +41,7 @@ with used as (
         and in_window(received_at)
     union all
     select account_id, device_id, ip_prefix, received_at
-    from credits
-    where
-        op = 'spend'
-        and api_key_id is null
-        and account_id is not null
-        and device_id is not null
-        and in_window(received_at)
+    from spends
 ),
 
 devices as (
@@ -77,13 +82,7 @@ relayed as (
         select
             account_id,
             device_id
-        from credits
-        where
-            op = 'spend'
-            and api_key_id is null
-            and account_id is not null
-            and device_id is not null
-            and in_window(received_at)
+        from spends
         group by account_id, device_id
         having count(*) >= 4
     )

@@ -13,10 +13,8 @@ use arrow::datatypes::{DataType, Int64Type};
 use queries::{Engine, Params, Rule, RuleFiles};
 
 use super::process::usage_of;
-use crate::load::{self, LoadArgs};
-use crate::score::history::Lake;
-use crate::simulate::{self, SimulateArgs, Switch};
-use crate::{clock, rulebook, serve};
+use crate::score::history::{self, Lake};
+use crate::{clock, rulebook, simulate};
 
 const DAY_US: i64 = 86_400_000_000;
 /// The story is imported in pieces of so many bytes, so that a long one never lies on disk as text.
@@ -57,19 +55,8 @@ async fn make(story: Story, data: &Path, scratch: &Path) -> anyhow::Result<()> {
 
 fn simulate_into(story: Story, data: PathBuf, piece: PathBuf) -> anyhow::Result<()> {
     let end = clock::now() / DAY_US * DAY_US;
-    let args = SimulateArgs {
-        events: story.events,
-        seed: story.seed,
-        days: f64::from(story.days),
-        start: Some((end - i64::from(story.days) * DAY_US) / 1_000),
-        abuse: Switch::On,
-        labels: None,
-        out: None,
-        send: None,
-        key: None,
-        rate: None,
-        historical: false,
-    };
+    let start = end - i64::from(story.days) * DAY_US;
+    let args = history::story(story.seed, story.events, (start, f64::from(story.days)));
     let mut pieces = Pieces { file: File::create(&piece)?, piece, data, bytes: 0 };
     simulate::run(&args, &mut pieces)?;
     pieces.import()?;
@@ -90,15 +77,7 @@ impl Pieces {
         if self.bytes == 0 {
             return Ok(());
         }
-        let import = LoadArgs {
-            files: vec![self.piece.clone()],
-            url: None,
-            key: None,
-            data: Some(self.data.clone()),
-            historical: true,
-            batch: 20_000,
-        };
-        let loaded = load::run(&import, serve::open_directory)?;
+        let loaded = history::import(&self.piece, &self.data)?;
         let tally = loaded.tally;
         let is_taken = loaded.failed == 0 && tally.rejected * REFUSED_SHARE <= tally.received;
         ensure!(is_taken, "the simulated events were not taken: {tally:?}");

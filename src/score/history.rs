@@ -9,7 +9,7 @@ use ingest::{Ingest, Recovery};
 use queries::{Engine, Tables};
 
 use crate::config::Config;
-use crate::load::{self, LoadArgs};
+use crate::load::{self, LoadArgs, Summary};
 use crate::simulate::{self, SimulateArgs, Switch};
 use crate::{clock, serve};
 
@@ -35,6 +35,36 @@ pub(crate) struct Lake {
     pub(crate) ingest: Arc<Ingest>,
 }
 
+/// Returns what is simulated: people, programs and every kind of abuse, over so many days from a time, microseconds.
+pub(crate) const fn story(seed: u64, events: u64, (start, days): (i64, f64)) -> SimulateArgs {
+    SimulateArgs {
+        events,
+        seed,
+        days,
+        start: Some(start / 1_000),
+        abuse: Switch::On,
+        labels: None,
+        out: None,
+        send: None,
+        key: None,
+        rate: None,
+        historical: false,
+    }
+}
+
+/// Imports a file of events into a data directory, as history.
+pub(crate) fn import(file: &Path, data: &Path) -> anyhow::Result<Summary> {
+    let import = LoadArgs {
+        files: vec![file.to_owned()],
+        url: None,
+        key: None,
+        data: Some(data.to_owned()),
+        historical: true,
+        batch: 20_000,
+    };
+    load::run(&import, serve::open_directory)
+}
+
 impl Past {
     /// Simulates the days before the last midnight and imports them.
     pub(super) fn make(seed: u64, events: u64, days: u16) -> anyhow::Result<Self> {
@@ -45,29 +75,13 @@ impl Past {
         let mut past = Self { dir, labels: String::new(), range: (start, end) };
         let (out, labels) = (past.dir.join("events.ndjson"), past.dir.join("labels.ndjson"));
         let story = SimulateArgs {
-            events,
-            seed,
-            days: f64::from(days.max(1)),
-            start: Some(start / 1_000),
-            abuse: Switch::On,
             labels: Some(labels.clone()),
             out: Some(out.clone()),
-            send: None,
-            key: None,
-            rate: None,
-            historical: false,
+            ..story(seed, events, (start, f64::from(days.max(1))))
         };
         simulate::run(&story, &mut std::io::sink())?;
         past.labels = std::fs::read_to_string(&labels).context("cannot read the labels")?;
-        let import = LoadArgs {
-            files: vec![out.clone()],
-            url: None,
-            key: None,
-            data: Some(past.data()),
-            historical: true,
-            batch: 20_000,
-        };
-        let loaded = load::run(&import, serve::open_directory)?;
+        let loaded = import(&out, &past.data())?;
         anyhow::ensure!(loaded.is_clean(), "the simulated events were not all taken");
         std::fs::remove_file(&out)?;
         Ok(past)

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use queries::rules::{Backtest, BacktestHits, LoadedRules};
+use queries::rules::{Backtest, LoadedRules};
 use queries::{Mode, Rule, RuleFiles};
 
 use crate::{rulebook, serve};
@@ -104,8 +104,7 @@ async fn backtest(args: &ScoreArgs, lake: &history::Lake, loaded: &LoadedRules) 
         let result = backtest.run(&lake.engine, &lake.tables, |_| {}).await?;
         for result in result {
             eprintln!("{}: {} hits, {} s", rule.name, result.hits.len(), begun.elapsed().as_secs());
-            let BacktestHits { hits, states, approximate } = result;
-            found.push(RuleHits { rule: Arc::clone(&rule.name), hits, states, approximate });
+            found.push(RuleHits { rule: Arc::clone(&rule.name), found: result });
         }
     }
     Ok(found)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use queries::rules::BacktestHits;
 use queries::{EntityKind, Hit, Restraint, points_to_score};
 
 use super::people::Entity;
@@ -14,10 +15,7 @@ const BLOCK_FROM: u8 = 80;
 /// What one rule found.
 pub(super) struct RuleHits {
     pub(super) rule: Arc<str>,
-    pub(super) hits: Vec<Arc<Hit>>,
-    /// What the hits asked for, and from when on.
-    pub(super) states: Vec<(i64, Arc<Hit>)>,
-    pub(super) approximate: bool,
+    pub(super) found: BacktestHits,
 }
 
 impl RuleHits {
@@ -25,11 +23,11 @@ impl RuleHits {
     fn phases(&self) -> Vec<Phase<'_>> {
         let key = |hit: &Arc<Hit>| (hit.entity_kind, Arc::clone(&hit.entity), hit.first_at);
         let mut states: HashMap<_, Vec<(i64, &Hit)>> = HashMap::new();
-        for (at, hit) in &self.states {
+        for (at, hit) in &self.found.states {
             states.entry(key(hit)).or_default().push((*at, hit));
         }
         let mut phases = Vec::new();
-        for hit in &self.hits {
+        for hit in &self.found.hits {
             let states = states.remove(&key(hit)).unwrap_or_default();
             let ends = states.iter().skip(1).map(|(at, _)| *at).chain([hit.until]);
             phases.extend(states.iter().zip(ends).map(|((from, hit), until)| Phase { hit, from: *from, until }));
@@ -136,7 +134,7 @@ pub(super) mod tests {
     /// What a rule found whose hits ask for the same all the time.
     pub(in crate::score) fn steady(hits: Vec<Arc<Hit>>) -> RuleHits {
         let states = hits.iter().map(|hit| (hit.first_at, Arc::clone(hit))).collect();
-        RuleHits { rule: "rule".into(), hits, states, approximate: false }
+        RuleHits { rule: "rule".into(), found: BacktestHits { hits, states, approximate: false } }
     }
 
     fn fold_whole(hits: &[&Hit], throttle_at_most: bool) -> Vec<Spell> {
@@ -173,7 +171,8 @@ pub(super) mod tests {
         let states = [(10, Restraint::None), (30, Restraint::Throttle), (60, Restraint::None)];
         let states = states.map(|(at, verdict)| (at, Arc::new(hit("d", verdict, 10, 10, 90))));
         let last = Arc::clone(&states[2].1);
-        let rule = RuleHits { rule: "rule".into(), hits: vec![last], states: states.to_vec(), approximate: false };
+        let found = BacktestHits { hits: vec![last], states: states.to_vec(), approximate: false };
+        let rule = RuleHits { rule: "rule".into(), found };
         let restraints = Restraints::of(&[rule]).0;
         let spells = &restraints[&(EntityKind::Device, "d".to_owned())];
         assert_eq!(spells[..], [Spell { from: 30, until: 60, restraint: Restraint::Throttle }]);

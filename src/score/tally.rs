@@ -221,14 +221,14 @@ fn count_good(people: &People, truth: &Truth, fates: &[Fate]) -> (GroupScore, Ve
 
 fn count_rule(people: &People, truth: &Truth, rule: &RuleHits) -> RuleScore {
     let mut spells: BTreeMap<Entity, Vec<(i64, i64)>> = BTreeMap::new();
-    for hit in &rule.hits {
+    for hit in &rule.found.hits {
         spells.entry((hit.entity_kind, hit.entity.to_string())).or_default().push((hit.first_at, hit.until));
     }
     let mut entities = Share::default();
     for (entity, spells) in &spells {
         entities.count(is_cheats(people, truth, entity, spells.iter().copied()));
     }
-    RuleScore { rule: rule.rule.to_string(), entities, approximate: rule.approximate }
+    RuleScore { rule: rule.rule.to_string(), entities, approximate: rule.found.approximate }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Execution: turns, and the task that runs a plan on the engine's threads and sends its rows to the reader.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use datafusion::common::DataFusionError;
@@ -9,12 +9,12 @@ use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::Engine;
 use super::answer::{Answer, Meter, Part, Parts};
 use super::diagnose;
 use super::explain::hide_files;
 use super::plan::Planned;
 use super::watch::Seat;
-use super::{Engine, TURN_WAIT};
 use crate::error::QueryError;
 
 /// Batches that may wait for a slow reader.
@@ -24,9 +24,9 @@ const BATCHES_WAITING_MAX: usize = 2;
 pub(super) type Ticket = (OwnedSemaphorePermit, Seat);
 
 impl Engine {
-    /// Waits shortly for a turn among the concurrent queries.
-    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, QueryError> {
-        match tokio::time::timeout(TURN_WAIT, Arc::clone(&self.turns).acquire_owned()).await {
+    /// Waits so long for a turn among the concurrent queries.
+    pub(super) async fn turn(&self, wait: Duration) -> Result<OwnedSemaphorePermit, QueryError> {
+        match tokio::time::timeout(wait, Arc::clone(&self.turns).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(QueryError::Busy),
         }

@@ -57,8 +57,8 @@ pub type Tables = Vec<(String, Arc<dyn TableProvider>)>;
 
 /// How long a question waits for its turn before it is refused as Busy.
 const TURN_WAIT: Duration = Duration::from_millis(100);
-/// How many times longer a question waits that somebody's work depends on.
-const PATIENT_TURNS: u32 = 600;
+/// How long a question waits that somebody's work depends on.
+const PATIENT_WAIT: Duration = Duration::from_secs(60);
 /// Stack of a worker thread: plans as deep as the guards allow are executed on it.
 const WORKER_STACK_BYTES: usize = 8 << 20;
 
@@ -128,15 +128,9 @@ impl Engine {
     }
 
     async fn work(&self, asked: plan::Asked, tables: Tables) -> Result<Answer, QueryError> {
-        let mut turn = self.turn().await;
-        for _ in 0..PATIENT_TURNS {
-            if turn.is_ok() {
-                break;
-            }
-            turn = self.turn().await;
-        }
+        let turn = self.turn(PATIENT_WAIT).await?;
         let started = Instant::now();
-        let question = self.admit(turn?, asked, tables)?;
+        let question = self.admit(turn, asked, tables)?;
         Ok(self.execute(self.plan(question).await?, started))
     }
 
@@ -151,7 +145,7 @@ impl Engine {
     /// Admits a question: what it needs while it is planned and run.
     async fn question(&self, sql: &str, params: &Params, tables: Tables) -> Result<plan::Question, QueryError> {
         guard::check_text(sql, &self.config)?;
-        self.admit(self.turn().await?, plan::Asked::Sql(sql.to_owned(), params.clone()), tables)
+        self.admit(self.turn(TURN_WAIT).await?, plan::Asked::Sql(sql.to_owned(), params.clone()), tables)
     }
 
     fn admit(

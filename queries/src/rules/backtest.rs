@@ -183,7 +183,7 @@ impl<'a> ScheduledRun<'a> {
         let mut done = 0;
         let mut stretches = vec![whole];
         while let Some(stretch) = stretches.pop().filter(|stretch| stretch.first <= stretch.last) {
-            if !moments.fit(self.of, stretch).await? {
+            let Some(past) = moments.look(self.of, stretch).await? else {
                 if let Some((earlier, later)) = stretch.halves() {
                     stretches.extend([later, earlier]);
                     continue;
@@ -191,14 +191,13 @@ impl<'a> ScheduledRun<'a> {
                 tracing::info!(rule.name = %self.rule.name, "too many rows for one moment; the rule is asked");
                 self.ask_each(stretch, progress).await?;
                 continue;
-            }
+            };
             let mut transitions = Vec::new();
             let tell = |part: u64, parts: u64| {
                 progress(BacktestProgress { done: done + stretch.moments() * part / parts.max(1), total });
             };
-            let replayed =
-                moments.replay(self.of, stretch, &mut self.hits, (&self.book, &mut transitions), tell).await?;
-            self.approximate |= replayed.approximate;
+            let out = (&self.book, &mut transitions);
+            self.approximate |= moments.replay(self.of.0, (stretch, past), &mut self.hits, out, tell).await?;
             self.found.take(transitions);
             done += stretch.moments();
         }

@@ -244,19 +244,19 @@ fn live_aggregate(expr: Expr, columns: &DFSchema) -> Result<LiveAggregate, Reaso
     if end.is_none() && !params.order_by.is_empty() {
         return Err(format!("`{name}` with an order cannot be kept in buckets"));
     }
-    let function = match (name.as_str(), params.distinct) {
-        ("count", false) => Function::Count,
-        ("count", true) => Function::Distinct,
-        ("sum", false) => Function::Sum,
-        ("avg", false) => Function::Avg,
-        ("min", _) => Function::Min,
-        ("max", _) => Function::Max,
-        ("bool_or", _) => Function::Or,
-        (SUM_ONCE, false) => Function::SumOnce,
-        (_, false) if end.is_some() => {
+    let function = match (name.as_str(), params.distinct, end) {
+        ("count", false, _) => Function::Count,
+        ("count", true, _) => Function::Distinct,
+        ("sum", false, _) => Function::Sum,
+        ("avg", false, _) => Function::Avg,
+        ("min", ..) => Function::Min,
+        ("max", ..) => Function::Max,
+        ("bool_or", ..) => Function::Or,
+        (SUM_ONCE, false, _) => Function::SumOnce,
+        (_, false, Some(end)) => {
             let ty = params.args.first().map(|value| value.get_type(columns));
             let is_text = ty.is_some_and(|ty| ty.is_ok_and(|ty| ty.is_string()));
-            Function::Pick(end.unwrap_or(End::Last), if is_text { Picked::Text } else { Picked::Number })
+            Function::Pick(end, if is_text { Picked::Text } else { Picked::Number })
         }
         _ => {
             return Err(format!(

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::catalogue::SourceProblem;
 use crate::engine::{Engine, Params, Tables};
 use crate::error::QueryError;
-use crate::hits::{EntityKind, Evaluation, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
+use crate::hits::{EntityKind, Evaluation, Hit, HitBook, Lifecycle, Mode, RestoredHit, Restraint, Transition};
 
 use super::answer::read_answer;
 use super::rule::{Rule, end_cause};
@@ -269,10 +269,10 @@ pub(crate) async fn ask(
     let mut found = Found::new();
     while let Some(batch) = batches.next().await {
         for (_, entity, evaluation) in read_answer(&batch?, rule).map_err(QueryError::invalid)? {
-            found
-                .entry(entity)
-                .and_modify(|known| *known = stricter(known.clone(), evaluation.clone()))
-                .or_insert_with(|| evaluation.clone());
+            // An entity that comes twice counts as its strictest row.
+            if found.get(&entity).is_none_or(|known| strictness(known) < strictness(&evaluation)) {
+                found.insert(entity, evaluation);
+            }
         }
         if found.len() > FOUND_MAX {
             return Err(QueryError::invalid_with_hint(
@@ -284,8 +284,11 @@ pub(crate) async fn ask(
     Ok(found)
 }
 
-/// Returns the stricter of two rows about one entity, which is the one that counts.
-pub(super) fn stricter(one: Evaluation, other: Evaluation) -> Evaluation {
-    let key = |e: &Evaluation| (e.verdict, e.points, e.observed, e.threshold);
-    if key(&other) > key(&one) { other } else { one }
+/// Returns the strictest of the rows about one entity, which is the one that counts; the first of equals.
+pub(super) fn strictest<'e>(rows: impl DoubleEndedIterator<Item = &'e Evaluation>) -> Option<&'e Evaluation> {
+    rows.rev().max_by_key(|row| strictness(row))
+}
+
+fn strictness(row: &Evaluation) -> (Restraint, u8, i64, i64) {
+    (row.verdict, row.points, row.observed, row.threshold)
 }

@@ -15,8 +15,8 @@ use crate::error::QueryError;
 use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
 use super::super::answer::read_answer;
-use super::super::history::History;
-use super::super::scheduled::{Found, points, stricter};
+use super::super::history::{History, Slice};
+use super::super::scheduled::{Found, points, strictest};
 use super::super::window::Window;
 use super::Moments;
 use super::leaf::MOMENT;
@@ -34,12 +34,8 @@ const ROWS_HELD_MAX: u64 = 6_000_000;
 /// A stretch that is not divided further.
 const SHORT_US: i64 = 3_600_000_000;
 
-/// How a replay went.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Replayed {
-    /// Moments were left out.
-    pub(crate) approximate: bool,
-}
+/// What matters to a stretch, leaf by leaf: the past of its table, and the slices that hold rows.
+pub(crate) type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
 
 /// The moments of one replay: from the first to the last, whole multiples of the pace.
 #[derive(Clone, Copy, Debug)]
@@ -95,34 +91,36 @@ impl Moments {
         self.study.passing[leaf].horizon_us.map_or(0, |horizon| as_of - horizon)
     }
 
-    /// Tells whether the rows that matter to a stretch are few enough to be held.
-    pub(crate) async fn fit(&self, (engine, tables): (&Engine, &Tables), stretch: Stretch) -> Result<bool, QueryError> {
+    /// Counts what matters to a stretch. None if it is more rows than can be held.
+    pub(crate) async fn look<'a>(
+        &'a self,
+        (engine, tables): (&'a Engine, &'a Tables),
+        stretch: Stretch,
+    ) -> Result<Option<Past<'a>>, QueryError> {
+        let mut past = Vec::with_capacity(self.leaves.len());
         let mut rows = 0;
-        for place in 0..self.leaves.len() {
-            let mut history = self.history((engine, tables), place, stretch);
-            rows += history.slices().await?.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+        for (place, (leaf, read)) in self.leaves.iter().zip(&self.reads).enumerate() {
+            let range = (self.from(place, stretch.first), stretch.last);
+            let mut history =
+                History::new(engine, tables, &leaf.table, read.columns.clone(), read.condition.clone(), range);
+            let slices = history.slices().await?;
+            rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+            past.push((history, slices));
         }
-        Ok(rows <= ROWS_HELD_MAX)
+        Ok((rows <= ROWS_HELD_MAX).then_some(past))
     }
 
-    /// Returns what matters to a stretch of a leaf's table.
-    pub(super) fn history<'a>(&'a self, of: (&'a Engine, &'a Tables), place: usize, stretch: Stretch) -> History<'a> {
-        let read = &self.reads[place];
-        let range = (self.from(place, stretch.first), stretch.last);
-        History::new(of.0, of.1, &self.leaves[place].table, read.columns.clone(), read.condition.clone(), range)
-    }
-
-    /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it.
+    /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it. Returns whether moments
+    /// were left out.
     pub(crate) async fn replay(
         &self,
-        of: (&Engine, &Tables),
-        stretch: Stretch,
+        engine: &Engine,
+        (stretch, past): (Stretch, Past<'_>),
         hits: &mut Lifecycle,
         (book, transitions): (&HitBook, &mut Vec<Transition>),
         mut progress: impl FnMut(u64, u64) + Send,
-    ) -> Result<Replayed, QueryError> {
-        let engine = of.0;
-        let rows = Rows::read(self, of, stretch).await?;
+    ) -> Result<bool, QueryError> {
+        let rows = Rows::read(past, self.study.links.as_deref()).await?;
         let (step, approximate) = self.step(&rows, stretch);
         let mut changes = Vec::new();
         let mut chunk = Chunk::new(self.leaves.len());
@@ -141,7 +139,7 @@ impl Moments {
         progress(total, total);
         changes.sort_by_key(|change| (change.at, change.part));
         tell(changes, stretch, hits, book, transitions);
-        Ok(Replayed { approximate })
+        Ok(approximate)
     }
 
     /// Returns the step at which the moments are few enough, a whole number of paces, and whether it is more than one.
@@ -347,7 +345,7 @@ impl Answers {
 
     /// Returns what the rule says of an entity: its strictest row, of whatever part.
     fn of(&self, entity: &str) -> Option<Evaluation> {
-        self.by_entity.get(entity)?.iter().map(|(_, evaluation)| evaluation.clone()).reduce(stricter)
+        strictest(self.by_entity.get(entity)?.iter().map(|(_, evaluation)| evaluation)).cloned()
     }
 
     fn all(&self) -> Found {

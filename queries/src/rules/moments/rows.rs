@@ -9,13 +9,11 @@ use datafusion::common::DFSchema;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use petgraph::unionfind::UnionFind;
 
-use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 
-use super::super::history::History;
+use super::super::history::{History, Slice};
 use super::super::shape::{evaluate, prepare};
-use super::Moments;
-use super::replay::Stretch;
+use super::replay::Past;
 use super::study::Link;
 
 /// The rows of all leaves.
@@ -63,14 +61,14 @@ impl LeafRows {
 }
 
 impl Rows {
-    /// Reads what matters to a stretch, and divides it.
-    pub(super) async fn read(moments: &Moments, of: (&Engine, &Tables), stretch: Stretch) -> Result<Self, QueryError> {
-        let mut leaves = Vec::with_capacity(moments.leaves.len());
-        for place in 0..moments.leaves.len() {
-            leaves.push(read_leaf(moments.history(of, place, stretch)).await?);
+    /// Reads what matters to a stretch, and divides it by the leaves' links; it is one part if there are none.
+    pub(super) async fn read(past: Past<'_>, links: Option<&[Vec<Link>]>) -> Result<Self, QueryError> {
+        let mut leaves = Vec::with_capacity(past.len());
+        for (history, slices) in past {
+            leaves.push(read_leaf(&history, &slices).await?);
         }
         let mut rows = Self { leaves, parts: 1 };
-        match &moments.study.links {
+        match links {
             Some(links) => rows.divide(links).map_err(|error| QueryError::Internal(error.strip_backtrace()))?,
             None => rows.leaves.iter_mut().for_each(|leaf| leaf.divide(&vec![0; leaf.len()], 1)),
         }
@@ -119,11 +117,11 @@ fn values_of(link: &Link, rows: &RecordBatch) -> Result<StringViewArray, datafus
     Ok(cast(&values, &DataType::Utf8View)?.as_string_view().clone())
 }
 
-async fn read_leaf(mut history: History<'_>) -> Result<LeafRows, QueryError> {
+async fn read_leaf(history: &History<'_>, slices: &[Slice]) -> Result<LeafRows, QueryError> {
     let mut batches: Vec<RecordBatch> = Vec::new();
-    for slice in history.slices().await? {
+    for slice in slices {
         history
-            .read_in_order(&slice, |batch| {
+            .read_in_order(slice, |batch| {
                 batches.push(tight(batch)?);
                 Ok(())
             })
