@@ -82,7 +82,7 @@ impl Override {
             // Whoever shares a device with a member joins it.
             return Err(VerdictError::field(
                 "verdict",
-                "a component can be throttled or blocked; allow its members one by one",
+                "must be throttle or block for a component; allow its members one by one",
             ));
         }
         Ok(Self {
