@@ -102,93 +102,119 @@ returned as (
     window by_machine as (partition by fingerprint, ip_prefix order by made_at, guest_id)
 ),
 
+-- From here all ways go as one: of credits there are far more rows than of all else, so that they are read but once,
+-- and only those of guests that another one followed are looked at. A place is a device, a network or a fingerprint.
+pairs as (
+    select
+        true         as is_wiped,
+        fingerprint  as place,
+        ip_prefix    as network,
+        guest_id,
+        device_id,
+        made_at,
+        guest_before,
+        device_before,
+        made_before
+    from returned
+    where device_id <> device_before
+    union all
+    select
+        false      as is_wiped,
+        entity_id  as place,
+        null       as network,
+        guest_id,
+        device_id,
+        made_at,
+        guest_before,
+        null       as device_before,
+        null       as made_before
+    from followed
+    where guest_before is not null
+),
+
 balances as (
     select
-        guest_id,
-        op,
-        balance_after,
-        received_at,
-        max(balance_after) over (partition by guest_id)  as most
-    from credits
+        pairs.*,
+        credits.op,
+        credits.balance_after,
+        credits.received_at,
+        max(credits.balance_after) over (partition by credits.guest_id)  as most
+    from pairs
+    inner join credits on credits.guest_id = pairs.guest_before
     where
-        balance_after is not null
-        and guest_id is not null
-        and in_window(received_at)
+        credits.balance_after is not null
+        and in_window(credits.received_at)
 ),
 
 emptied as (
     select
+        is_wiped,
+        place,
+        network,
         guest_id,
+        device_id,
+        made_at,
+        device_before,
+        made_before,
         min(received_at) filter (where op = 'spend' and balance_after <= 0)          as zero_at,
         min(received_at) filter (where op = 'spend' and 10 * balance_after <= most)  as emptied_at,
         max(received_at)                                                             as last_at
     from balances
-    group by guest_id
+    group by is_wiped, place, network, guest_id, device_id, made_at, guest_before, device_before, made_before
 ),
 
-wiped as (
+counted as (
     select
-        returned.fingerprint,
-        returned.ip_prefix,
-        returned.guest_id,
-        returned.device_id,
-        returned.device_before,
-        emptied.emptied_at <= returned.made_before + interval '15 minutes'  as is_sharp
-    from returned
-    inner join emptied on emptied.guest_id = returned.guest_before
+        is_wiped,
+        place,
+        network,
+        device_id,
+        device_before,
+        count(distinct guest_id) over by_place                                                 as guests,
+        bool_or(is_wiped and emptied_at <= made_before + interval '15 minutes') over by_place  as is_sharp
+    from emptied
     where
-        returned.made_at >= emptied.last_at
-        and emptied.emptied_at is not null
-        and returned.device_id <> returned.device_before
+        case
+            when is_wiped then made_at >= last_at and emptied_at is not null
+            else made_at >= zero_at and made_at <= zero_at + interval '10 minutes'
+        end
+    window by_place as (partition by is_wiped, place, network)
 ),
 
-machine as (
+found as (
     select
-        fingerprint,
-        ip_prefix,
-        count(distinct guest_id)  as guests
-    from wiped
-    group by fingerprint, ip_prefix
-    having
-        count(distinct guest_id) >= 2
-        or bool_or(is_sharp)
-),
-
--- Both of a pair of devices are the one machine's.
-parts as (
-    select fingerprint, ip_prefix, device_id
-    from wiped
-    union all
-    select fingerprint, ip_prefix, device_before as device_id
-    from wiped
+        counted.is_wiped,
+        counted.place,
+        counted.network,
+        counted.device_id,
+        counted.guests,
+        case
+            when not counted.is_wiped then counted.place
+            -- Both of a pair of devices are the one machine's.
+            when sides.is_before then counted.device_before
+            else counted.device_id
+        end  as entity
+    from counted
+    cross join (values (false), (true)) as sides (is_before)
+    where
+        counted.guests >= 2
+        or counted.is_sharp
 )
 
 select
-    followed.entity_id                 as entity,
-    count(distinct followed.guest_id)  as observed,
-    2                                  as threshold,
+    entity,
+    max(guests)  as observed,
     case
-        when max(followed.device_id) is null then 'none'
+        when is_wiped then 1
+        else 2
+    end          as threshold,
+    case
+        when max(device_id) is null then 'none'
         else 'throttle'
-    end                                as verdict,
+    end          as verdict,
     case
-        when max(followed.device_id) is null then 15
+        when max(device_id) is null then 15
         else 40
-    end                                as points
-from followed
-inner join emptied on emptied.guest_id = followed.guest_before
-where
-    followed.made_at >= emptied.zero_at
-    and followed.made_at <= emptied.zero_at + interval '10 minutes'
-group by followed.entity_id
-having count(distinct followed.guest_id) >= 2
-union all
-select
-    parts.device_id      as entity,
-    max(machine.guests)  as observed,
-    1                    as threshold,
-    'throttle'           as verdict,
-    40                   as points
-from machine
-inner join parts on parts.fingerprint = machine.fingerprint and parts.ip_prefix = machine.ip_prefix
-group by machine.fingerprint, machine.ip_prefix, parts.device_id
+    end          as points
+from found
+group by is_wiped, place, network, entity

@@ -28,8 +28,7 @@ with spends as (
         end                      as network,
         coalesce(ref, event_id)  as spend,
         amount,
-        received_at,
-        in_window(received_at)   as is_recent
+        received_at
     from credits
     where
         op = 'spend'
@@ -38,33 +37,48 @@ with spends as (
         and received_at <= $as_of
 ),
 
+recent as (
+    select
+        api_key_id,
+        sum_once(amount, spend)  as credits
+    from spends
+    where in_window(received_at)
+    group by api_key_id
+),
+
 networks as (
     select
         api_key_id,
-        network,
-        bool_or(is_recent)      as is_recent,
-        bool_or(not is_recent)  as is_known
+        network
     from spends
-    where network is not null
+    where
+        network is not null
+        and in_window(received_at)
     group by api_key_id, network
 ),
 
 reach as (
     select
         api_key_id,
-        count(*)                              as networks,
-        count(*) filter (where not is_known)  as new_networks
+        count(*)  as networks
     from networks
-    where is_recent
     group by api_key_id
 ),
 
-recent as (
+strange as (
     select
         api_key_id,
-        sum_once(amount, spend)  as credits
-    from spends
-    where is_recent
+        count(*)  as networks
+    from networks
+    where
+        not exists (
+            select 1
+            from spends
+            where
+                spends.api_key_id = networks.api_key_id
+                and spends.network = networks.network
+                and not in_window(spends.received_at)
+        )
     group by api_key_id
 ),
 
@@ -75,7 +89,7 @@ before as (
         max(amount)       as amount,
         min(received_at)  as spent_at
     from spends
-    where not is_recent
+    where not in_window(received_at)
     group by api_key_id, spend
 ),
 
@@ -102,10 +116,11 @@ select
     recent.api_key_id  as entity,
     recent.credits     as observed,
     5 * usual.credits  as threshold
-from recent
-inner join reach on reach.api_key_id = recent.api_key_id
-inner join usual on usual.api_key_id = recent.api_key_id
+from strange
+inner join reach on reach.api_key_id = strange.api_key_id
+inner join recent on recent.api_key_id = strange.api_key_id
+inner join usual on usual.api_key_id = strange.api_key_id
 where
-    recent.credits >= 5 * usual.credits
+    2 * strange.networks >= reach.networks
+    and recent.credits >= 5 * usual.credits
     and usual.credits > 0
-    and 2 * reach.new_networks >= reach.networks

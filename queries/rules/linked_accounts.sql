@@ -172,11 +172,11 @@ given as (
 rings as (
     select
         members.component,
-        count(*)  as accounts
+        count(distinct members.account_id)  as accounts
     from members
     inner join given on given.account_id = members.account_id
     group by members.component
-    having count(*) between 3 and 1000
+    having count(distinct members.account_id) between 3 and 1000
 )
 
 select

@@ -18,11 +18,11 @@
 -- against its usual hour, which is how many others came within half an hour of a newcomer of the last seven days, on the
 -- mean. Behind a mobile network's or a provider's shared addresses are thousands; those are left out by the network's
 -- name, as far as a network database is there to tell it. And it never restrains by itself: newcomers are challenged.
-with newcomers as (
+with arrivals as (
     select
         ip_prefix,
         coalesce(guest_id, account_id)  as newcomer,
-        min(received_at)                as came_at
+        received_at
     from identities
     where
         op in ('guest_created', 'signup')
@@ -35,7 +35,15 @@ with newcomers as (
         )
         and received_at > $as_of - interval '7 days'
         and received_at <= $as_of
-    group by ip_prefix, coalesce(guest_id, account_id)
+),
+
+newcomers as (
+    select
+        ip_prefix,
+        newcomer,
+        min(received_at)  as came_at
+    from arrivals
+    group by ip_prefix, newcomer
 ),
 
 crowds as (
@@ -58,12 +66,29 @@ usual as (
     group by ip_prefix
 ),
 
+recent as (
+    select
+        ip_prefix,
+        newcomer
+    from arrivals
+    where in_window(received_at)
+    group by ip_prefix, newcomer
+),
+
 bursts as (
     select
         ip_prefix,
         count(*)  as newcomers
-    from newcomers
-    where in_window(came_at)
+    from recent
+    where
+        not exists (
+            select 1
+            from arrivals
+            where
+                arrivals.ip_prefix = recent.ip_prefix
+                and arrivals.newcomer = recent.newcomer
+                and not in_window(arrivals.received_at)
+        )
     group by ip_prefix
 )
 

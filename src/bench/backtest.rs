@@ -1,5 +1,5 @@
-//! `weir bench backtest`: every built-in rule over a simulated month, one after the other. What the hits would have changed
-//! is not asked: that is SQL over hits.
+//! `weir bench backtest`: every built-in rule over a simulated month, all in one backtest or each by itself. What the hits
+//! would have changed is not asked: that is SQL over hits.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +33,10 @@ pub(crate) struct BacktestArgs {
     /// Only these rules.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// How long one rule may take; then it is stopped, and that is told.
+    /// One rule after the other, each by itself: what each costs.
+    #[arg(long)]
+    each: bool,
+    /// How long one rule may take, or all of them that many times as long; then they are stopped, and that is told.
     #[arg(long, default_value_t = 900)]
     rule_seconds: u64,
 }
@@ -47,14 +50,15 @@ pub(crate) async fn run(args: &BacktestArgs, scratch: &Scratch) -> anyhow::Resul
     for table in ["usage", "errors", "devices", "logs", "credits", "payments", "identities", "sessions"] {
         events += past::rows_of(&lake, table).await?;
     }
-    for rule in past::rules(&lake.engine, &args.rules)? {
-        if !args.only.is_empty() && !args.only.iter().any(|name| **name == *rule.name) {
-            continue;
-        }
-        let tested = test(&lake, &rule, Duration::from_secs(args.rule_seconds)).await?;
+    let mut rules = past::rules(&lake.engine, &args.rules)?;
+    rules.retain(|rule| args.only.is_empty() || args.only.iter().any(|name| **name == *rule.name));
+    let together = if args.each { 1 } else { rules.len().max(1) };
+    for rules in rules.chunks(together) {
+        let limit = Duration::from_secs(args.rule_seconds * rules.len() as u64);
+        let tested = test(&lake, rules, limit).await?;
         seconds += tested.seconds;
         cpu += tested.cpu_s;
-        tell(&mut report, &rule, &tested);
+        tell(&mut report, rules, &tested);
     }
     report.add("all rules", "s", &[seconds], None);
     report.add("  CPU", "s", &[cpu], None);
@@ -70,19 +74,13 @@ pub(crate) async fn run(args: &BacktestArgs, scratch: &Scratch) -> anyhow::Resul
 struct Tested {
     seconds: f64,
     cpu_s: f64,
-    /// Of the tables that the rule reads.
-    rows: u64,
-    /// What was found, or when it took too long, the share that was done, per cent.
-    found: Result<BacktestHits, f64>,
+    /// What each rule found, or when it took too long, the share that was done, per cent.
+    found: Result<Vec<BacktestHits>, f64>,
 }
 
-async fn test(lake: &Lake, rule: &Arc<Rule>, limit: Duration) -> anyhow::Result<Tested> {
-    let mut rows = 0;
-    for table in &rule.headers.on {
-        rows += past::rows_of(lake, table).await?;
-    }
+async fn test(lake: &Lake, rules: &[Arc<Rule>], limit: Duration) -> anyhow::Result<Tested> {
     let (from, to) = lake.range;
-    let backtest = Backtest { rules: vec![Arc::clone(rule)], from, to, pace_us: None };
+    let backtest = Backtest { rules: rules.to_vec(), from, to, pace_us: None };
     let (began, used) = (Instant::now(), usage_of("self")?.cpu_us);
     let mut done = 0.0;
     let tell = |progress: BacktestProgress| done = 100.0 * progress.done as f64 / progress.total.max(1) as f64;
@@ -90,32 +88,35 @@ async fn test(lake: &Lake, rule: &Arc<Rule>, limit: Duration) -> anyhow::Result<
     let seconds = began.elapsed().as_secs_f64();
     let cpu_s = (usage_of("self")?.cpu_us - used) as f64 / 1e6;
     let found = match found {
-        Ok(found) => Ok(found?.pop().unwrap_or_default()),
+        Ok(found) => Ok(found?),
         Err(_) => Err(done),
     };
     // A long run: whoever waits sees that it goes on.
-    let hits =
-        found.as_ref().map_or_else(|done| format!("stopped at {done:.1} %"), |found| found.hits.len().to_string());
-    eprintln!("{}: {seconds:.2} s, {cpu_s:.2} s of CPU, hits: {hits}", rule.name);
-    Ok(Tested { seconds, cpu_s, rows, found })
+    let names: Vec<&str> = rules.iter().map(|rule| &*rule.name).collect();
+    let end = found.as_ref().map_or_else(
+        |done| format!("stopped at {done:.1} %"),
+        |found| format!("hits: {}", found.iter().map(|found| found.hits.len()).sum::<usize>()),
+    );
+    eprintln!("{}: {seconds:.2} s, {cpu_s:.2} s of CPU, {end}", names.join(", "));
+    Ok(Tested { seconds, cpu_s, found })
 }
 
-fn tell(report: &mut Report, rule: &Rule, tested: &Tested) {
-    let way = if rule.is_live() { "live" } else { "scheduled" };
-    let exactness = match &tested.found {
-        Ok(found) if found.approximate => "approximate",
-        Ok(_) => "exact",
-        Err(_) => "STOPPED",
-    };
-    report.add(&format!("{} ({way}, {exactness})", rule.name), "s", &[tested.seconds], None);
-    report.add("  CPU", "s", &[tested.cpu_s], None);
-    match &tested.found {
-        Ok(found) => {
-            report.add("  rows of its tables", "1/s", &[tested.rows as f64 / tested.seconds], None);
-            report.add("  hits", "hits", &[found.hits.len() as f64], None);
-        }
+fn tell(report: &mut Report, rules: &[Arc<Rule>], tested: &Tested) {
+    let way = |rule: &Rule| if rule.is_live() { "live" } else { "scheduled" };
+    let found = match &tested.found {
+        Ok(found) => found,
         Err(done) => {
-            report.note(format!("{} was stopped at {done:.1} %: the sums are less than they would be", rule.name));
+            report.note(format!("STOPPED at {done:.1} %: the sums are less than they would be"));
+            return;
         }
+    };
+    for (rule, found) in rules.iter().zip(found) {
+        let exactness = if found.approximate { "approximate" } else { "exact" };
+        let name = format!("{} ({}, {exactness})", rule.name, way(rule));
+        report.add(&name, "hits", &[found.hits.len() as f64], None);
+    }
+    if let [_] = rules {
+        report.add("  time", "s", &[tested.seconds], None);
+        report.add("  CPU", "s", &[tested.cpu_s], None);
     }
 }

@@ -39,7 +39,8 @@ const MINUTE_US: i64 = 60_000_000;
 /// throttle at most, and only those who are there at the time. A hit counts with the verdict and points that it has at the
 /// time, and whatever the action. A restrained entity is right if at least half of the people it names cheat.
 /// Leakage is the share of the free credits that cheats spend which they have spent by the time of their first restraint:
-/// what was given and lies there can be taken back. What they spend of others, or of nothing, is counted apart.
+/// what was given and lies there can be taken back. `first` is the share that the first false identity of each cheat
+/// spends, before which there is nobody to know it by. What they spend of others, or of nothing, is counted apart.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir rules score --seed 1\n  weir rules score --seed 2 --rules ./my-rules --json")]
 pub(crate) struct ScoreArgs {

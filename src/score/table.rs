@@ -9,13 +9,13 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "seed {}, {} events over {} days\n", scores.seed, scores.events, scores.days)?;
     writeln!(
         out,
-        "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>7}",
-        "family", "entities", "caught", "recall naive", "recall evasive", "free", "leakage", "other", "lost"
+        "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>8} {:>7}",
+        "family", "entities", "caught", "recall naive", "recall evasive", "free", "leakage", "first", "other", "lost"
     )?;
     for family in &scores.families {
         writeln!(
             out,
-            "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>7}",
+            "{:<22} {:>8} {:>7} {:>13} {:>15} {:>9} {:>8} {:>8} {:>8} {:>7}",
             family.family,
             family.all.of,
             family.all.some,
@@ -23,6 +23,7 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
             percent(family.evasive),
             family.leaked.of,
             percent(family.leaked),
+            percent(family.first),
             family.lost.of,
             percent(family.lost),
         )?;
@@ -58,7 +59,13 @@ pub(super) fn write(scores: &Scores, out: &mut dyn Write) -> io::Result<()> {
         percent(scores.blocked),
         scores.blocked.of,
     )?;
-    writeln!(out, "leakage {} of the {} free credits that cheats spend", percent(scores.credits), scores.credits.of)
+    writeln!(
+        out,
+        "leakage {} of the {} free credits that cheats spend; {} are spent by the first identity of each",
+        percent(scores.credits),
+        scores.credits.of,
+        percent(scores.first),
+    )
 }
 
 fn percent(share: Share) -> String {

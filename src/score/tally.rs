@@ -32,6 +32,8 @@ pub(super) struct Scores {
     pub(super) evasive: Share,
     /// Free credits that cheats spend, and of them before the first restraint.
     pub(super) credits: Share,
+    /// Of the same, what the first false identity of each cheat spends: before it there is nobody to know it by.
+    pub(super) first: Share,
 }
 
 /// How well one family is caught.
@@ -44,6 +46,8 @@ pub(super) struct FamilyScore {
     pub(super) evasive: Share,
     /// Free credits spent, and of them before the first restraint.
     pub(super) leaked: Share,
+    /// The same credits, and of them those of each cheat's first false identity.
+    pub(super) first: Share,
     /// Credits of others, or that were not there, and of them before the first restraint.
     pub(super) lost: Share,
 }
@@ -105,7 +109,7 @@ impl Scores {
         restraints: &Restraints,
     ) -> Self {
         let fates = fates(people, restraints);
-        let (families, credits) = count_families(people, truth, &fates);
+        let families = count_families(people, truth, &fates);
         let (good, twins) = count_good(people, truth, &fates);
         let (mut restrained, mut blocked) = (Share::default(), Share::default());
         for (entity, spells) in &restraints.0 {
@@ -118,6 +122,7 @@ impl Scores {
         }
         let all = |of: fn(&FamilyScore) -> Share| families.iter().map(of).fold(Share::default(), Share::and);
         let (naive, evasive) = (all(|family| family.naive), all(|family| family.evasive));
+        let (credits, first) = (all(|family| family.leaked), all(|family| family.first));
         let rules = hits.iter().map(|rule| count_rule(people, truth, rule)).collect();
         Self {
             seed: args.seed,
@@ -132,6 +137,7 @@ impl Scores {
             naive,
             evasive,
             credits,
+            first,
         }
     }
 }
@@ -172,11 +178,19 @@ fn is_cheats(
     2 * cheats.count() >= named.len() && !named.is_empty()
 }
 
-fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> (Vec<FamilyScore>, Share) {
+fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<FamilyScore> {
+    let cheats = || {
+        let stories = people.names.iter().zip(fates).map(|(name, fate)| (truth.of(name), fate));
+        stories.filter_map(|(story, fate)| story.filter(|story| story.cheats).map(|story| (story, fate)))
+    };
+    let mut first: HashMap<&str, i64> = HashMap::new();
+    for (story, _) in cheats() {
+        if let Some(at) = story.first_gain() {
+            first.entry(&story.scheme).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
+    }
     let mut scores: BTreeMap<&str, FamilyScore> = BTreeMap::new();
-    let mut credits = Share::default();
-    for (name, fate) in people.names.iter().zip(fates) {
-        let Some(story) = truth.of(name).filter(|story| story.cheats) else { continue };
+    for (story, fate) in cheats() {
         let score = scores.entry(&story.family).or_default();
         let caught = fate.since.is_some();
         score.all.count(caught);
@@ -184,19 +198,20 @@ fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> (Vec<Family
             "naive" => score.naive.count(caught),
             _ => score.evasive.count(caught),
         }
+        let is_first = story.first_gain().is_some_and(|at| first[&*story.scheme] == at);
         for (at, gained, is_free) in &story.gains {
             let leaked = if fate.since.is_none_or(|since| *at <= since) { *gained } else { 0 };
-            let shares =
-                if *is_free { [Some(&mut score.leaked), Some(&mut credits)] } else { [Some(&mut score.lost), None] };
-            for share in shares.into_iter().flatten() {
-                share.of += gained;
-                share.some += leaked;
+            if *is_free {
+                score.leaked = score.leaked.and(Share { some: leaked, of: *gained });
+                score.first = score.first.and(Share { some: if is_first { *gained } else { 0 }, of: *gained });
+            } else {
+                score.lost = score.lost.and(Share { some: leaked, of: *gained });
             }
         }
     }
     let named =
         families().map(|family| FamilyScore { family: family.to_owned(), ..scores.remove(family).unwrap_or_default() });
-    (named.collect(), credits)
+    named.collect()
 }
 
 fn count_good(people: &People, truth: &Truth, fates: &[Fate]) -> (GroupScore, Vec<GroupScore>) {
@@ -255,7 +270,7 @@ mod tests {
         }
         let label = |workspace: &str, label: &str, family: &str, variant: &str, gains: &str| {
             format!(
-                r#"{{"entity_kind":"workspace","entity":"{workspace}","label":"{label}","family":"{family}","variant":"{variant}","gains":{gains}}}"#
+                r#"{{"entity_kind":"workspace","entity":"{workspace}","label":"{label}","family":"{family}","variant":"{variant}","scheme":"sch_1","gains":{gains}}}"#
             )
         };
         let labels = [
@@ -276,6 +291,7 @@ mod tests {
         let family = scores.families.iter().find(|family| family.family == "bind_farm").expect("a family");
         assert_eq!((family.all, family.naive, family.evasive), (share(2, 2), share(1, 1), share(1, 1)));
         assert_eq!(family.leaked, share(50, 80), "the first was spent before the hit, the second after");
+        assert_eq!(family.first, share(50, 80), "both are of one cheat, and this one came first");
         assert_eq!(family.lost, share(0, 7), "what nobody gave is counted apart");
         assert_eq!((scores.restrained, scores.blocked), (share(1, 2), share(0, 1)));
         assert_eq!((scores.naive, scores.evasive), (share(1, 1), share(1, 1)));

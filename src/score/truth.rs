@@ -17,6 +17,8 @@ struct Line {
     family: String,
     variant: String,
     #[serde(default)]
+    scheme: String,
+    #[serde(default)]
     gains: Vec<(i64, i64, bool)>,
 }
 
@@ -27,8 +29,17 @@ pub(super) struct Story {
     /// naive, evasive, ring; organic for an honest crowd.
     pub(super) variant: String,
     pub(super) cheats: bool,
+    /// The cheat that it is a part of: one person's or one gang's doing.
+    pub(super) scheme: String,
     /// When how many credits were gained: microseconds, credits, and whether they were free ones.
     pub(super) gains: Vec<(i64, i64, bool)>,
+}
+
+impl Story {
+    /// Returns when the first free credits were gained.
+    pub(super) fn first_gain(&self) -> Option<i64> {
+        self.gains.iter().filter(|(_, _, is_free)| *is_free).map(|(at, _, _)| *at).min()
+    }
 }
 
 /// What is true of everybody who is no ordinary person.
@@ -44,7 +55,7 @@ impl Truth {
             let gains =
                 line.gains.iter().map(|(at_ms, credits, is_free)| (at_ms * 1_000, *credits, *is_free)).collect();
             let cheats = line.label == "confirmed_abuse";
-            let story = Story { family: line.family, variant: line.variant, cheats, gains };
+            let story = Story { family: line.family, variant: line.variant, cheats, scheme: line.scheme, gains };
             truth.insert((kind, line.entity), story);
         }
         Ok(Self(truth))

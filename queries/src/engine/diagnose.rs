@@ -127,7 +127,10 @@ fn schema(error: &SchemaError) -> QueryError {
             format!("write the table before it: table.{}", field.name),
         ),
         SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
-            QueryError::invalid_with_hint(format!("the column {name} appears twice"), "give one of them an alias")
+            QueryError::invalid_with_hint(
+                format!("the column {name} appears twice"),
+                "give one of them an alias; of two aggregates that differ only in parentheses, compute one in a subquery",
+            )
         }
     }
 }

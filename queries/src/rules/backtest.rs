@@ -3,8 +3,9 @@
 //! would have been: many at once where its plan allows that (`moments/`). A coarser pace makes the result approximate,
 //! and it says so.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::{StreamExt, TryStreamExt};
 use hashbrown::HashMap;
 
 use crate::engine::{Engine, Tables};
@@ -13,7 +14,7 @@ use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Restraint, Transiti
 
 use super::history::History;
 use super::live::new_state;
-use super::moments::{Moments, Stretch};
+use super::moments::{Moments, Shelf, Stretch};
 use super::rule::Rule;
 use super::scheduled::{ask, points};
 use super::state::ENTITIES_MAX;
@@ -21,6 +22,9 @@ use super::track::{Outcome, Track};
 
 /// A scheduled rule that is asked moment by moment is asked at most so often; past it the pace is made coarser.
 const EVALUATIONS_MAX: u64 = 500;
+
+/// So many scheduled rules are replayed at once.
+const TOGETHER: usize = 2;
 
 /// What to test.
 #[derive(Clone, Debug)]
@@ -50,10 +54,28 @@ pub struct BacktestHits {
 /// How far a backtest is.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 pub struct BacktestProgress {
-    /// Rows read, or evaluations made, so far.
+    /// What has been done: of each rule, its thousandths.
     pub done: u64,
     /// Of so many.
     pub total: u64,
+}
+
+/// Gathers how far each rule is, and tells of them all.
+struct Shares<F>(Mutex<(Vec<u64>, F)>);
+
+impl<F: FnMut(BacktestProgress)> Shares<F> {
+    fn new(rules: usize, tell: F) -> Self {
+        Self(Mutex::new((vec![0; rules], tell)))
+    }
+
+    /// Notes that of a rule so much is done.
+    fn note(&self, rule: usize, done: u64, total: u64) {
+        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (shares, tell) = &mut *shares;
+        // It goes on: a rule of several kinds of entity does not begin anew.
+        shares[rule] = shares[rule].max(1_000 * done / total.max(1));
+        tell(BacktestProgress { done: shares.iter().sum(), total: 1_000 * shares.len() as u64 });
+    }
 }
 
 impl Backtest {
@@ -65,16 +87,28 @@ impl Backtest {
         &self,
         engine: &Engine,
         tables: &Tables,
-        mut progress: impl FnMut(BacktestProgress) + Send,
+        progress: impl FnMut(BacktestProgress) + Send,
     ) -> Result<Vec<BacktestHits>, QueryError> {
-        let mut results = Vec::with_capacity(self.rules.len());
-        let live = self.rules.iter().filter(|rule| rule.is_live()).cloned().collect::<Vec<_>>();
-        let mut replayed = self.replay(&live, engine, tables, &mut progress).await?.into_iter();
-        for rule in &self.rules {
-            results.push(match rule.is_live() {
-                true => replayed.next().unwrap_or_default(),
-                false => self.step_through(rule, engine, tables, &mut progress).await?,
-            });
+        let shares = Shares::new(self.rules.len(), progress);
+        let (live, scheduled): (Vec<usize>, Vec<usize>) =
+            (0..self.rules.len()).partition(|place| self.rules[*place].is_live());
+        let mut results = vec![BacktestHits::default(); self.rules.len()];
+        let replayed = self.replay(&live, engine, tables, |done, total| {
+            live.iter().for_each(|place| shares.note(*place, done, total));
+        });
+        for (place, found) in live.iter().zip(replayed.await?) {
+            results[*place] = found;
+        }
+        // While the rows of one are sorted, those of another are read.
+        let shares = &shares;
+        let runs = scheduled.into_iter().map(|place| async move {
+            let tell = |done, total| shares.note(place, done, total);
+            let found = self.step_through(&self.rules[place], engine, tables, tell).await?;
+            Ok::<_, QueryError>((place, found))
+        });
+        let mut runs = futures::stream::iter(runs).buffer_unordered(TOGETHER);
+        while let Some((place, found)) = runs.try_next().await? {
+            results[place] = found;
         }
         Ok(results)
     }
@@ -82,19 +116,21 @@ impl Backtest {
     /// Sends the past through live rules: one pass a table over all that read it.
     async fn replay(
         &self,
-        rules: &[Arc<Rule>],
+        places: &[usize],
         engine: &Engine,
         tables: &Tables,
-        progress: &mut (impl FnMut(BacktestProgress) + Send),
+        progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Vec<BacktestHits>, QueryError> {
-        let mut replays: Vec<Replay> = rules.iter().map(Replay::new).collect();
+        let mut replays: Vec<Replay> = places.iter().map(|place| Replay::new(&self.rules[*place])).collect();
         let mut names: Vec<String> = replays.iter().flat_map(|replay| replay.tables()).collect();
         names.sort_unstable();
         names.dedup();
-        for table in &names {
+        for (done, table) in names.iter().enumerate() {
             let of_table: Vec<&mut Replay> =
                 replays.iter_mut().filter(|replay| replay.tables().any(|name| name == *table)).collect();
-            self.replay_table(table, of_table, engine, tables, progress).await?;
+            let (done, tables_read) = (done as u64, names.len() as u64);
+            let tell = |rows: u64, total: u64| progress(done * total + rows, tables_read * total);
+            self.replay_table(table, of_table, engine, tables, tell).await?;
         }
         Ok(replays.into_iter().map(|replay| replay.finish(self.from, self.to)).collect())
     }
@@ -105,22 +141,22 @@ impl Backtest {
         mut replays: Vec<&mut Replay>,
         engine: &Engine,
         tables: &Tables,
-        progress: &mut (impl FnMut(BacktestProgress) + Send),
+        progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<(), QueryError> {
         let start = replays.iter().map(|replay| replay.start(self.from)).min().unwrap_or(self.from);
-        let mut history = {
+        let history = {
             let shapes = replays.iter().flat_map(|replay| &replay.tracks).map(|track| &*track.shape);
             History::of(engine, tables, table, shapes, (start, self.to))
         };
-        let slices = history.slices().await?;
+        let slices = history.sortable_slices().await?;
         let rows = |slices: &[super::history::Slice]| slices.iter().map(|slice| slice.rows).sum::<i64>().unsigned_abs();
         let total = rows(&slices);
         for (done, slice) in slices.iter().enumerate() {
-            progress(BacktestProgress { done: rows(&slices[..done]), total });
+            progress(rows(&slices[..done]), total);
             let observe = |batch: &_| replays.iter_mut().try_for_each(|replay| replay.observe(table, batch));
             history.read_in_order(slice, observe).await?;
         }
-        progress(BacktestProgress { done: total, total });
+        progress(total, total);
         Ok(())
     }
 
@@ -130,17 +166,20 @@ impl Backtest {
         rule: &Arc<Rule>,
         engine: &Engine,
         tables: &Tables,
-        progress: &mut (impl FnMut(BacktestProgress) + Send),
+        progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<BacktestHits, QueryError> {
         let mut all = BacktestHits::default();
-        for kind in &rule.headers.entities {
+        let mut shelf = Shelf::default();
+        let kinds = rule.headers.entities.len() as u64;
+        for (number, kind) in (0..).zip(&rule.headers.entities) {
+            let progress = |done: u64, total: u64| progress(number * total + done, kinds * total);
             let mut run = ScheduledRun::new(rule, *kind, (engine, tables));
             // Hits that were open when the range began opened at most their time to live before.
             let start = self.from.saturating_sub(rule.headers.ttl_us);
             let pace = self.pace_us.unwrap_or_else(|| rule.headers.pace_us()).max(1);
             let stretch = Stretch { first: start, last: self.to, pace }.aligned();
             match Moments::of(engine, tables, rule, *kind) {
-                Ok(moments) => run.replay(&moments, stretch, progress).await?,
+                Ok(moments) => run.replay(&moments, stretch, &mut shelf, progress).await?,
                 Err(reason) => {
                     tracing::info!(rule.name = %rule.name, reason, "a rule is asked moment by moment");
                     run.ask_each(stretch, progress).await?;
@@ -177,7 +216,8 @@ impl<'a> ScheduledRun<'a> {
         &mut self,
         moments: &Moments,
         whole: Stretch,
-        progress: &mut (impl FnMut(BacktestProgress) + Send),
+        shelf: &mut Shelf,
+        progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<(), QueryError> {
         let total = whole.moments().max(1);
         let mut done = 0;
@@ -189,15 +229,16 @@ impl<'a> ScheduledRun<'a> {
                     continue;
                 }
                 tracing::info!(rule.name = %self.rule.name, "too many rows for one moment; the rule is asked");
-                self.ask_each(stretch, progress).await?;
+                self.ask_each(stretch, &progress).await?;
                 continue;
             };
             let mut transitions = Vec::new();
             let tell = |part: u64, parts: u64| {
-                progress(BacktestProgress { done: done + stretch.moments() * part / parts.max(1), total });
+                progress(done + stretch.moments() * part / parts.max(1), total);
             };
+            let rows = moments.read(past, shelf).await?;
             let out = (&self.book, &mut transitions);
-            self.approximate |= moments.replay(self.of.0, (stretch, past), &mut self.hits, out, tell).await?;
+            self.approximate |= moments.replay(self.of.0, (stretch, &rows), &mut self.hits, out, tell).await?;
             self.found.take(transitions);
             done += stretch.moments();
         }
@@ -205,25 +246,21 @@ impl<'a> ScheduledRun<'a> {
     }
 
     /// Asks at every multiple of the pace, or where those are too many, at multiples of a coarser one.
-    async fn ask_each(
-        &mut self,
-        stretch: Stretch,
-        progress: &mut (impl FnMut(BacktestProgress) + Send),
-    ) -> Result<(), QueryError> {
+    async fn ask_each(&mut self, stretch: Stretch, progress: impl Fn(u64, u64) + Send) -> Result<(), QueryError> {
         let least = stretch.moments().div_ceil(EVALUATIONS_MAX).max(1);
         let step = stretch.pace * i64::try_from(least).unwrap_or(i64::MAX / stretch.pace);
         let stretch = Stretch { pace: step, ..stretch }.aligned();
         let (total, (engine, tables)) = (stretch.moments(), self.of);
         self.approximate |= least > 1;
         for (done, as_of) in (0..total).zip((0..).map(|n| stretch.first + n * step)) {
-            progress(BacktestProgress { done, total });
+            progress(done, total);
             let answer = ask(engine, tables, self.rule, self.kind, as_of).await?;
             let mut transitions = Vec::new();
             self.hits.close_ended(as_of, false, &self.book, &mut transitions);
             points(&mut self.hits, &answer, as_of, &self.book, &mut transitions);
             self.found.take(transitions);
         }
-        progress(BacktestProgress { done: total, total });
+        progress(total, total);
         Ok(())
     }
 }

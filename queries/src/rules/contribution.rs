@@ -5,12 +5,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::DataFusionError;
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::Expr;
 
-use super::recognise::{Function, Picked};
-use super::shape::{Run, evaluate, truths};
+use super::recognise::{Function, LiveAggregate, Picked};
+use super::shape::{Run, evaluate, prepare, truths};
 use super::values::Value;
 
 /// The rows of a batch that count, as what they add to each aggregate.
@@ -29,7 +31,7 @@ pub(crate) struct Rows {
 pub(crate) struct Input {
     pub(crate) values: Int64Array,
     /// The hashed values of a distinct count, the hashed keys of `sum_once`.
-    pub(crate) hashes: Option<Vec<u64>>,
+    pub(crate) hashes: Option<Arc<Vec<u64>>>,
     /// The rows that one may be picked of.
     pub(crate) picks: Option<PickInput>,
 }
@@ -46,58 +48,112 @@ enum PickValues {
     Texts(StringViewArray),
 }
 
-/// One aggregate, ready to read rows.
+/// The expressions of a rule's aggregates, each but once: aggregates share conditions and keys.
+#[derive(Default)]
+pub(super) struct Shared {
+    exprs: Vec<Expr>,
+    runs: Vec<Run>,
+}
+
+/// What they make of a batch.
+pub(super) struct Evaluated {
+    columns: Vec<ArrayRef>,
+    /// The hashes of those that were asked for.
+    hashes: Vec<Option<Arc<Vec<u64>>>>,
+}
+
+/// One aggregate, ready to read rows; its expressions by their places among the shared ones.
 pub(super) struct Contribution {
     pub(super) function: Function,
-    pub(super) argument: Option<Run>,
-    pub(super) key: Option<Run>,
-    pub(super) filter: Option<Run>,
-    pub(super) ignores_nulls: bool,
+    argument: Option<usize>,
+    key: Option<usize>,
+    filter: Option<usize>,
+    ignores_nulls: bool,
 }
 
 /// What the expressions of one aggregate make of a batch.
-struct Columns {
+struct Columns<'a> {
     passes: Option<arrow::array::BooleanArray>,
-    argument: Option<ArrayRef>,
-    key: Option<ArrayRef>,
+    argument: Option<&'a ArrayRef>,
+    key: Option<&'a ArrayRef>,
+}
+
+impl Shared {
+    fn place(&mut self, expr: &Expr, schema: &DFSchema) -> Result<usize, DataFusionError> {
+        if let Some(place) = self.exprs.iter().position(|other| other == expr) {
+            return Ok(place);
+        }
+        self.runs.push(prepare(expr, schema)?);
+        self.exprs.push(expr.clone());
+        Ok(self.runs.len() - 1)
+    }
+
+    pub(super) fn evaluate(&self, batch: &RecordBatch) -> Result<Evaluated, DataFusionError> {
+        let columns = self.runs.iter().map(|run| evaluate(run, batch)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Evaluated { hashes: vec![None; columns.len()], columns })
+    }
+}
+
+impl Evaluated {
+    fn hashes(&mut self, place: usize, hasher: &RandomState) -> Result<Arc<Vec<u64>>, DataFusionError> {
+        if let Some(known) = &self.hashes[place] {
+            return Ok(Arc::clone(known));
+        }
+        let hashed = Arc::new(hash(&self.columns[place], hasher)?);
+        self.hashes[place] = Some(Arc::clone(&hashed));
+        Ok(hashed)
+    }
 }
 
 impl Contribution {
+    /// Prepares an aggregate; its expressions go to those that are shared.
+    pub(super) fn new(
+        aggregate: &LiveAggregate,
+        shared: &mut Shared,
+        schema: &DFSchema,
+    ) -> Result<Self, DataFusionError> {
+        let mut place = |expr: &Option<Expr>| expr.as_ref().map(|expr| shared.place(expr, schema)).transpose();
+        Ok(Self {
+            function: aggregate.function,
+            argument: place(&aggregate.argument)?,
+            key: place(&aggregate.key)?,
+            filter: place(&aggregate.filter)?,
+            ignores_nulls: aggregate.ignores_nulls,
+        })
+    }
+
     /// Reads what rows add.
-    pub(super) fn input(&self, batch: &RecordBatch, hasher: &RandomState) -> Result<Input, DataFusionError> {
-        let run = |run: &Option<Run>| run.as_ref().map(|run| evaluate(run, batch)).transpose();
-        let columns = Columns {
-            passes: run(&self.filter)?.as_ref().map(truths),
-            argument: run(&self.argument)?,
-            key: run(&self.key)?,
+    pub(super) fn input(
+        &self,
+        batch: &RecordBatch,
+        made: &mut Evaluated,
+        hasher: &RandomState,
+    ) -> Result<Input, DataFusionError> {
+        let hashed = match self.function {
+            Function::Distinct => self.argument,
+            Function::SumOnce => self.key,
+            _ => None,
         };
+        let hashes = hashed.map(|place| made.hashes(place, hasher)).transpose()?;
+        let column = |place: Option<usize>| place.map(|place| &made.columns[place]);
+        let columns =
+            Columns { passes: column(self.filter).map(truths), argument: column(self.argument), key: column(self.key) };
         let count = batch.num_rows();
-        if let (Function::Pick(_, picked), Some(argument)) = (self.function, &columns.argument) {
+        if let (Function::Pick(_, picked), Some(argument)) = (self.function, columns.argument) {
             let picks = self.picks(batch, &columns, argument, picked)?;
             return Ok(Input { values: Int64Array::new_null(count), hashes: None, picks: Some(picks) });
         }
-        let values: Int64Array = match (self.function, &columns.argument) {
-            (Function::Count | Function::Distinct, _) | (_, None) => {
-                (0..count).map(|row| columns.counts(row).then_some(1)).collect()
-            }
-            (_, Some(argument)) => {
-                let ints = cast(argument, &DataType::Int64)?;
-                let ints = ints.as_primitive::<Int64Type>();
-                (0..count).map(|row| columns.counts(row).then(|| ints.value(row))).collect()
-            }
+        let values = match (self.function, columns.argument) {
+            (Function::Count | Function::Distinct, _) | (_, None) => vec![1; count].into(),
+            (_, Some(argument)) => cast(argument, &DataType::Int64)?.as_primitive::<Int64Type>().values().clone(),
         };
-        let hashed = match self.function {
-            Function::Distinct => columns.argument.as_ref(),
-            Function::SumOnce => columns.key.as_ref(),
-            _ => None,
-        };
-        Ok(Input { values, hashes: hashed.map(|values| hash(values, hasher)).transpose()?, picks: None })
+        Ok(Input { values: Int64Array::new(values, columns.counted()), hashes, picks: None })
     }
 
     fn picks(
         &self,
         batch: &RecordBatch,
-        columns: &Columns,
+        columns: &Columns<'_>,
         argument: &ArrayRef,
         picked: Picked,
     ) -> Result<PickInput, DataFusionError> {
@@ -114,14 +170,17 @@ impl Contribution {
     }
 }
 
-impl Columns {
+impl Columns<'_> {
     fn passes(&self, row: usize) -> bool {
         self.passes.as_ref().is_none_or(|passes| passes.value(row))
     }
 
-    fn counts(&self, row: usize) -> bool {
-        let is_valid = |column: &Option<ArrayRef>| column.as_ref().is_none_or(|column| column.is_valid(row));
-        self.passes(row) && is_valid(&self.argument) && is_valid(&self.key)
+    /// Returns the rows that count, as those that are not null; none if all do.
+    fn counted(&self) -> Option<NullBuffer> {
+        let passes = self.passes.as_ref().map(|passes| NullBuffer::new(passes.values().clone()));
+        let valid = |column: Option<&ArrayRef>| column.and_then(|column| column.logical_nulls());
+        let both = NullBuffer::union(passes.as_ref(), valid(self.argument).as_ref());
+        NullBuffer::union(both.as_ref(), valid(self.key).as_ref())
     }
 }
 

@@ -9,8 +9,8 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, TimeUnit};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-    create_udaf,
+    Accumulator, AggregateUDF, ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, create_udaf,
 };
 use hashbrown::HashMap;
 
@@ -18,6 +18,8 @@ use hashbrown::HashMap;
 pub(crate) const IN_WINDOW: &str = "in_window";
 /// The name of the marker that stands for `$as_of`.
 pub(crate) const AS_OF: &str = "as_of";
+/// The name of the marker for the first of the times at which a plan is asked at once; no rule can write it.
+pub(crate) const AS_OF_FIRST: &str = "as_of_first";
 /// The name of the aggregate that sums one amount a key.
 pub(crate) const SUM_ONCE: &str = "sum_once";
 
@@ -45,15 +47,26 @@ pub fn aggregate_functions() -> Vec<AggregateUDF> {
 
 /// Returns the marker functions, for planning only.
 pub(crate) fn markers() -> [ScalarUDF; 2] {
-    let marker = |name, arguments: Vec<DataType>, result| {
-        let signature = if arguments.is_empty() {
-            Signature::nullary(Volatility::Stable)
-        } else {
-            Signature::exact(arguments, Volatility::Stable)
-        };
-        ScalarUDF::from(Marker { name, signature, result })
-    };
     [marker(IN_WINDOW, vec![time_type()], DataType::Boolean), marker(AS_OF, vec![], time_type())]
+}
+
+/// Returns the marker for the time at which a plan is asked.
+pub(crate) fn as_of() -> Expr {
+    marker(AS_OF, vec![], time_type()).call(Vec::new())
+}
+
+/// Returns the marker for the first of several such times.
+pub(crate) fn as_of_first() -> Expr {
+    marker(AS_OF_FIRST, vec![], time_type()).call(Vec::new())
+}
+
+fn marker(name: &'static str, arguments: Vec<DataType>, result: DataType) -> ScalarUDF {
+    let signature = if arguments.is_empty() {
+        Signature::nullary(Volatility::Stable)
+    } else {
+        Signature::exact(arguments, Volatility::Stable)
+    };
+    ScalarUDF::from(Marker { name, signature, result })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -8,15 +8,27 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Int64Type};
 use futures::StreamExt;
 
-use crate::engine::{Engine, Tables};
+use crate::engine::{Answer, Engine, Tables};
 use crate::error::QueryError;
 
 use super::duration::MINUTE_US;
 use super::shape::LiveShape;
 use super::text::time_sql;
 
-/// A slice is closed once it holds so many rows. It is sorted in memory, within what one query may take.
-const SLICE_ROWS: i64 = 400_000;
+/// A slice that is read in order is closed once it holds so many rows. It is sorted in memory, within what one query may
+/// take.
+const SORTED_ROWS: i64 = 400_000;
+/// A slice that is read in any order; within the time that one query may take.
+const READ_ROWS: i64 = 2_000_000;
+
+/// Which rows are counted to cut a range into slices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// All of the table's, which is quick; the slices hold no more than that.
+    All,
+    /// Those that fulfil the condition.
+    OfCondition,
+}
 
 /// A part of one table's past.
 pub(crate) struct History<'a> {
@@ -66,34 +78,37 @@ impl<'a> History<'a> {
         Self { engine, tables, table, columns, condition, range }
     }
 
-    /// Cuts the range into slices; stretches without rows are in none.
-    pub(crate) async fn slices(&mut self) -> Result<Vec<Slice>, QueryError> {
-        match self.count().await {
-            // The condition only spares work; a rule is not stopped by one that cannot be planned as it was written.
-            Err(QueryError::Invalid { message, .. }) if self.condition.is_some() => {
-                tracing::warn!(condition = self.condition, error = message, "a rule's condition has no SQL form");
-                self.condition = None;
-                self.count().await
-            }
-            counted => counted,
-        }
+    /// Cuts the range into slices that can each be sorted; stretches without rows are in none.
+    pub(crate) async fn sortable_slices(&self) -> Result<Vec<Slice>, QueryError> {
+        self.slices_of(SORTED_ROWS, Counted::OfCondition).await
     }
 
-    async fn count(&self) -> Result<Vec<Slice>, QueryError> {
+    /// Cuts the range into slices that are read in any order; stretches without rows are in none.
+    pub(crate) async fn slices(&self, counted: Counted) -> Result<Vec<Slice>, QueryError> {
+        self.slices_of(READ_ROWS, counted).await
+    }
+
+    async fn slices_of(&self, rows_max: i64, counted: Counted) -> Result<Vec<Slice>, QueryError> {
         let (from, to) = self.range;
-        let rows = self.rows_sql(from, to, &BTreeSet::new());
-        let sql = format!(
-            "select date_trunc('minute', received_at) as minute, count(*) from {rows} group by minute order by minute"
-        );
+        let sql = |history: &Self| {
+            let rows = history.rows_sql(from, to, &BTreeSet::new());
+            format!(
+                "select date_trunc('minute', received_at) as minute, count(*) from {rows} group by minute order by minute"
+            )
+        };
+        let answer = match counted {
+            Counted::All => self.without_condition().ask(sql).await?,
+            Counted::OfCondition => self.ask(sql).await?,
+        };
         let mut slices: Vec<Slice> = Vec::new();
-        each_batch(self.engine, self.tables, &sql, |batch| {
+        each_batch(answer, |batch| {
             let ints = |column: usize| cast(batch.column(column), &DataType::Int64).map_err(internal);
             let (minutes, counts) = (ints(0)?, ints(1)?);
             let counts = counts.as_primitive::<Int64Type>().values();
             for (minute, rows) in minutes.as_primitive::<Int64Type>().values().iter().zip(counts) {
                 let (from, to) = ((*minute).max(from), (minute + MINUTE_US - 1).min(to));
                 match slices.last_mut() {
-                    Some(last) if last.rows + rows <= SLICE_ROWS => (last.to, last.rows) = (to, last.rows + rows),
+                    Some(last) if last.rows + rows <= rows_max => (last.to, last.rows) = (to, last.rows + rows),
                     _ => slices.push(Slice { from, to, rows: *rows }),
                 }
             }
@@ -109,8 +124,8 @@ impl<'a> History<'a> {
         slice: &Slice,
         take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
-        let sql = format!("select * from {}", self.rows_sql(slice.from, slice.to, &self.columns));
-        each_batch(self.engine, self.tables, &sql, take).await
+        let sql = |history: &Self| format!("select * from {}", history.rows_sql(slice.from, slice.to, &self.columns));
+        each_batch(self.ask(sql).await?, take).await
     }
 
     /// Hands over the rows of a slice in the order of the log; all rows of one `received_at` come together.
@@ -121,9 +136,11 @@ impl<'a> History<'a> {
     ) -> Result<(), QueryError> {
         let mut columns = self.columns.clone();
         columns.insert("seq".to_owned());
-        let sql = format!("select * from {} order by received_at, seq", self.rows_sql(slice.from, slice.to, &columns));
+        let sql = |history: &Self| {
+            format!("select * from {} order by received_at, seq", history.rows_sql(slice.from, slice.to, &columns))
+        };
         let mut held_back: Option<RecordBatch> = None;
-        each_batch(self.engine, self.tables, &sql, |batch| {
+        each_batch(self.ask(sql).await?, |batch| {
             let joined = match held_back.take() {
                 Some(before) => concat_batches(&batch.schema(), [&before, batch]).map_err(internal)?,
                 None => batch.clone(),
@@ -138,6 +155,28 @@ impl<'a> History<'a> {
         })
         .await?;
         held_back.map_or(Ok(()), |rest| take(&rest))
+    }
+
+    /// Returns what is read, in words of its own: two that read the same say the same.
+    pub(crate) fn wording(&self) -> String {
+        self.rows_sql(self.range.0, self.range.1, &self.columns)
+    }
+
+    /// Asks a question about it.
+    async fn ask(&self, sql: impl Fn(&Self) -> String) -> Result<Answer, QueryError> {
+        match self.engine.ask_patiently(&sql(self), self.tables.clone()).await {
+            // The condition only spares work; a rule is not stopped by one that cannot be planned as it was written.
+            Err(QueryError::Invalid { message, .. }) if self.condition.is_some() => {
+                tracing::warn!(condition = self.condition, error = message, "a rule's condition has no SQL form");
+                self.engine.ask_patiently(&sql(&self.without_condition()), self.tables.clone()).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn without_condition(&self) -> Self {
+        let Self { engine, tables, table, range, .. } = *self;
+        Self { engine, tables, table, range, columns: self.columns.clone(), condition: None }
     }
 
     fn rows_sql(&self, from: i64, to: i64, columns: &BTreeSet<String>) -> String {
@@ -166,12 +205,9 @@ fn internal(error: arrow::error::ArrowError) -> QueryError {
 }
 
 async fn each_batch(
-    engine: &Engine,
-    tables: &Tables,
-    sql: &str,
+    answer: Answer,
     mut take: impl FnMut(&RecordBatch) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
-    let answer = engine.ask_patiently(sql, tables.clone()).await?;
     let mut batches = answer.into_stream();
     while let Some(batch) = batches.next().await {
         take(&batch?)?;

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use hashbrown::HashMap;
 
 use crate::catalogue::SourceProblem;
-use crate::engine::{Engine, Params, Tables};
+use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 use crate::hits::{EntityKind, Evaluation, Hit, HitBook, Lifecycle, Mode, RestoredHit, Restraint, Transition};
 
@@ -265,7 +265,8 @@ pub(crate) async fn ask(
     let sight = Sight { as_of: Some(as_of), ..rule.sight(kind) };
     let seen = sight.over(tables).map_err(|error| QueryError::Internal(error.strip_backtrace()))?;
     let sql = rule.sql.sql(Clock::At(as_of), rule.headers.window);
-    let mut batches = engine.ask(&sql, &Params::new(), seen).await?.into_stream();
+    // It waits for its turn: a run that is left out is one that a backtest would have made.
+    let mut batches = engine.ask_patiently(&sql, seen).await?.into_stream();
     let mut found = Found::new();
     while let Some(batch) = batches.next().await {
         for (_, entity, evaluation) in read_answer(&batch?, rule).map_err(QueryError::invalid)? {

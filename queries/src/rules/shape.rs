@@ -27,7 +27,7 @@ use datafusion::sql::unparser::expr_to_sql;
 use crate::hits::Evaluation;
 
 use super::answer::AnswerColumns;
-use super::contribution::{Contribution, Rows};
+use super::contribution::{Contribution, Rows, Shared};
 use super::headers::RuleHeaders;
 use super::recognise::{Function, LiveAggregate, Parts};
 use super::values::Values;
@@ -43,6 +43,7 @@ pub(crate) struct LiveShape {
     condition_sql: Option<String>,
     key: Run,
     aggregates: Vec<Contribution>,
+    shared: Shared,
     aggregated: SchemaRef,
     having: Option<Run>,
     observed: Run,
@@ -65,21 +66,16 @@ impl LiveShape {
         let required = |name: &str| {
             output(name).unwrap_or_else(|| Err(DataFusionError::Plan(format!("it does not select `{name}`"))))
         };
-        let aggregates = parts.aggregates.iter().map(|aggregate| {
-            Ok(Contribution {
-                function: aggregate.function,
-                argument: aggregate.argument.as_ref().map(below).transpose()?,
-                key: aggregate.key.as_ref().map(below).transpose()?,
-                filter: aggregate.filter.as_ref().map(below).transpose()?,
-                ignores_nulls: aggregate.ignores_nulls,
-            })
-        });
+        let mut shared = Shared::default();
+        let aggregates = parts.aggregates.iter().map(|aggregate| Contribution::new(aggregate, &mut shared, &read));
+        let aggregates = aggregates.collect::<Result<_, _>>()?;
         Ok(Self {
             table: parts.table.clone(),
             condition: conjunction(parts.conditions.clone()).as_ref().map(below).transpose()?,
             condition_sql: to_sql(&parts.conditions, &read),
             key: below(&parts.key)?,
-            aggregates: aggregates.collect::<Result<_, DataFusionError>>()?,
+            aggregates,
+            shared,
             aggregated: Arc::clone(parts.aggregated.inner()),
             having: conjunction(parts.having.clone()).as_ref().map(above).transpose()?,
             observed: required("observed")?,
@@ -167,7 +163,8 @@ impl LiveShape {
         let times = batch.column(batch.num_columns() - 1);
         let received_at =
             (!times.is_empty() && times.null_count() == 0).then(|| times.as_primitive::<Int64Type>().clone());
-        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(&batch, &self.hasher));
+        let mut made = self.shared.evaluate(&batch)?;
+        let inputs = self.aggregates.iter().map(|aggregate| aggregate.input(&batch, &mut made, &self.hasher));
         let inputs = inputs.collect::<Result<_, _>>()?;
         Ok(Rows { keys: keys.as_string_view().clone(), received_at, inputs, without_entity })
     }

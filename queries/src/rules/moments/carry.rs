@@ -17,17 +17,18 @@ use datafusion::logical_expr::{
     ScalarUDF, ScalarUDFImpl, Signature, Sort, SubqueryAlias, Union, Volatility, Window as WindowNode,
 };
 
-use super::super::functions::{AS_OF, IN_WINDOW, time_type};
+use super::super::functions::{AS_OF, AS_OF_FIRST, IN_WINDOW, time_type};
 use super::super::window::Window;
 use super::leaf::MOMENT;
 
-/// The times of the moments at hand, by their number.
+/// The moments at hand, by their number: the first and the last time of each. A moment of more than one time stands for all
+/// in between; only a relaxed plan can be asked about it.
 #[derive(Debug, Default)]
-pub(super) struct Times(ArcSwap<Vec<i64>>);
+pub(super) struct Times(ArcSwap<Vec<(i64, i64)>>);
 
 impl Times {
     /// Puts other moments in place.
-    pub(super) fn put(&self, times: Vec<i64>) {
+    pub(super) fn put(&self, times: Vec<(i64, i64)>) {
         self.0.store(Arc::new(times));
     }
 }
@@ -230,12 +231,14 @@ impl Carrier {
     fn tell_time(&self, expr: Expr, moment: Option<&Column>) -> Result<Expr> {
         let told = expr.transform_up(|expr| {
             let Expr::ScalarFunction(call) = &expr else { return Ok(Transformed::no(expr)) };
-            if call.name() != AS_OF && call.name() != IN_WINDOW {
-                return Ok(Transformed::no(expr));
-            }
+            let question = match (call.name(), self.window) {
+                (AS_OF, _) => Question::Last,
+                (AS_OF_FIRST, _) => Question::First,
+                (IN_WINDOW, Some(window)) => Question::IsIn(window),
+                _ => return Ok(Transformed::no(expr)),
+            };
             let Some(moment) = moment else { return not_impl_err!("a time among constants") };
-            let window = (call.name() == IN_WINDOW).then_some(self.window).flatten();
-            let told = ScalarUDF::from(TimeOf::new(window, &self.times));
+            let told = ScalarUDF::from(TimeOf::new(question, &self.times));
             let args = call.args.iter().cloned().chain([Expr::Column(moment.clone())]).collect();
             Ok(Transformed::yes(told.call(args)))
         });
@@ -243,41 +246,42 @@ impl Carrier {
     }
 }
 
-/// With one argument, a moment: its time. With two, a time and a moment: whether the one is in the window at the other.
+/// What is asked about a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Its first time.
+    First,
+    /// Its last.
+    Last,
+    /// Whether another time is in the window at one of its times.
+    IsIn(Window),
+}
+
+/// Answers a question about a moment, which is its last argument.
 struct TimeOf {
-    window: Option<Window>,
+    question: Question,
     times: Arc<Times>,
     signature: Signature,
 }
 
 impl TimeOf {
-    fn new(window: Option<Window>, times: &Arc<Times>) -> Self {
-        let arguments = match window {
-            Some(_) => vec![time_type(), DataType::Int64],
-            None => vec![DataType::Int64],
+    fn new(question: Question, times: &Arc<Times>) -> Self {
+        let arguments = match question {
+            Question::IsIn(_) => vec![time_type(), DataType::Int64],
+            Question::First | Question::Last => vec![DataType::Int64],
         };
         // Not immutable: it says something else once other moments are at hand.
-        Self { window, times: Arc::clone(times), signature: Signature::exact(arguments, Volatility::Stable) }
-    }
-
-    fn times_of(&self, moments: &ColumnarValue, rows: usize) -> Result<TimestampMicrosecondArray> {
-        let moments = moments.to_array(rows)?;
-        let times = self.times.0.load();
-        let time = |moment: Option<i64>| {
-            let Some(moment) = moment else { return Ok(None) };
-            let place = usize::try_from(moment).ok();
-            let time = place.and_then(|place| times.get(place)).copied();
-            time.map(Some).ok_or_else(|| exec_datafusion_err!("moment {moment} is not at hand"))
-        };
-        let times =
-            moments.as_primitive::<Int64Type>().iter().map(time).collect::<Result<TimestampMicrosecondArray>>()?;
-        Ok(times.with_timezone("UTC"))
+        Self { question, times: Arc::clone(times), signature: Signature::exact(arguments, Volatility::Stable) }
     }
 }
 
 impl ScalarUDFImpl for TimeOf {
     fn name(&self) -> &str {
-        if self.window.is_some() { "in_window_of" } else { "time_of" }
+        match self.question {
+            Question::First => "first_time_of",
+            Question::Last => "time_of",
+            Question::IsIn(_) => "in_window_of",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -285,32 +289,45 @@ impl ScalarUDFImpl for TimeOf {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(if self.window.is_some() { DataType::Boolean } else { time_type() })
+        Ok(if matches!(self.question, Question::IsIn(_)) { DataType::Boolean } else { time_type() })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = args.number_rows;
-        let Some(window) = self.window else {
-            return Ok(ColumnarValue::Array(Arc::new(self.times_of(&args.args[0], rows)?)));
+        let times = self.times.0.load();
+        let time_of = |moment: i64| {
+            let time = usize::try_from(moment).ok().and_then(|place| times.get(place)).copied();
+            time.ok_or_else(|| exec_datafusion_err!("moment {moment} is not at hand"))
+        };
+        let moments = args.args.last().expect("the signature has one").to_array(rows)?;
+        let moments = moments.as_primitive::<Int64Type>().iter();
+        let Question::IsIn(window) = self.question else {
+            let end = |(first, last)| if self.question == Question::First { first } else { last };
+            let times = moments.map(|moment| moment.map(time_of).transpose().map(|time| time.map(end)));
+            let times = times.collect::<Result<TimestampMicrosecondArray>>()?.with_timezone("UTC");
+            return Ok(ColumnarValue::Array(Arc::new(times)));
         };
         let at = cast(&args.args[0].to_array(rows)?, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        let at = at.as_primitive::<TimestampMicrosecondType>();
-        let times = self.times_of(&args.args[1], rows)?;
-        let both = at.iter().zip(&times);
-        let is_in: BooleanArray = both.map(|(at, time)| Some(window.contains(at?, time?))).collect();
-        Ok(ColumnarValue::Array(Arc::new(is_in)))
+        let both = at.as_primitive::<TimestampMicrosecondType>().iter().zip(moments);
+        let is_in = both.map(|both| {
+            let (Some(at), Some(moment)) = both else { return Ok(None) };
+            // Of all its times, the first from `at` on is the one at which it most likely is.
+            let (first, last) = time_of(moment)?;
+            Ok(Some(window.contains(at, first.max(at).min(last))))
+        });
+        Ok(ColumnarValue::Array(Arc::new(is_in.collect::<Result<BooleanArray>>()?)))
     }
 }
 
 impl fmt::Debug for TimeOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimeOf").field("window", &self.window).finish_non_exhaustive()
+        f.debug_struct("TimeOf").field("question", &self.question).finish_non_exhaustive()
     }
 }
 
 impl PartialEq for TimeOf {
     fn eq(&self, other: &Self) -> bool {
-        self.window == other.window && Arc::ptr_eq(&self.times, &other.times)
+        self.question == other.question && Arc::ptr_eq(&self.times, &other.times)
     }
 }
 
@@ -318,6 +335,6 @@ impl Eq for TimeOf {}
 
 impl std::hash::Hash for TimeOf {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (self.window.is_some(), Arc::as_ptr(&self.times)).hash(state);
+        (std::mem::discriminant(&self.question), Arc::as_ptr(&self.times)).hash(state);
     }
 }

@@ -5,15 +5,19 @@
 //! meet, so that the rows fall into parts that know nothing of each other, and when each row comes to matter (`times.rs`).
 //! The rows are read once (`rows.rs`). Each part is asked only when one of its own rows comes, leaves, or crosses a time
 //! that the rule speaks of, and only over its own rows, which carry the number of the moment through the plan
-//! (`carry.rs`). What comes back goes through the very lifecycle that live hits go through (`replay.rs`).
+//! (`carry.rs`). Before that, a relaxed plan (`relax.rs`) tells where the rule can be true of nothing at all (`sieve.rs`),
+//! which is nearly everywhere. What comes back goes through the very lifecycle that live hits go through (`replay.rs`).
 //!
 //! A plan that cannot be studied says why; such a rule is asked moment by moment (`backtest.rs`).
 
+mod bounds;
 mod carry;
 mod leaf;
 mod origin;
+mod relax;
 mod replay;
 mod rows;
+mod sieve;
 mod study;
 mod times;
 
@@ -24,7 +28,7 @@ use datafusion::common::DataFusionError;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::execution::context::SessionState;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan};
 use datafusion::optimizer::Optimizer;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -41,21 +45,34 @@ use leaf::{Leaf, MOMENT};
 use study::{Study, study};
 
 pub(super) use replay::Stretch;
+pub(super) use rows::Shelf;
 
 /// A scheduled rule for one kind of entity, ready to be asked for many moments at once.
 pub(super) struct Moments {
     rule: Arc<Rule>,
     leaves: Vec<Leaf>,
-    /// What to read of each leaf's table.
+    /// What to read for each leaf.
     reads: Vec<Read>,
+    sources: Vec<Source>,
     study: Study,
     plan: LogicalPlan,
+    /// The plan that tells which moments are worth asking about; its answer is their numbers. None if all are.
+    relaxed: Option<LogicalPlan>,
     times: Arc<Times>,
 }
 
-/// What is read of a table.
-#[derive(Clone, Debug, Default)]
+/// What a leaf reads.
+#[derive(Clone, Debug)]
 struct Read {
+    /// The place of its source.
+    source: usize,
+    columns: BTreeSet<String>,
+}
+
+/// What is read of a table, for one leaf or for several that want the same rows.
+#[derive(Clone, Debug)]
+struct Source {
+    table: String,
     columns: BTreeSet<String>,
     /// What every row of interest fulfils, in SQL.
     condition: Option<String>,
@@ -81,8 +98,25 @@ impl Moments {
         let times = Arc::new(Times::default());
         let carried = carry::carry(&planted, window, &times).map_err(words)?;
         let plan = state.optimize(&carried).map_err(words)?;
-        let reads = reads(&plan, leaves.len(), &study).map_err(words)?;
-        Ok(Self { rule: Arc::clone(rule), leaves, reads, study, plan, times })
+        let relaxed = relax::relax(&planted).and_then(|relaxed| {
+            let carried = carry::carry(&relaxed, window, &times)?;
+            let moment = Expr::Column(Column::new_unqualified(MOMENT));
+            state.optimize(&LogicalPlanBuilder::from(carried).project([moment])?.distinct()?.build()?)
+        });
+        let relaxed = relaxed.inspect_err(|error| {
+            tracing::info!(rule.name = %rule.name, reason = error.strip_backtrace(), "all of a rule's moments are asked");
+        });
+        let relaxed = relaxed.ok();
+        let (reads, sources) = reads(&plan, relaxed.as_ref(), &leaves, &study).map_err(words)?;
+        Ok(Self { rule: Arc::clone(rule), leaves, reads, sources, study, plan, relaxed, times })
+    }
+}
+
+#[cfg(test)]
+impl Moments {
+    /// Tells whether moments at which the rule can be true of nothing are found without asking about each.
+    pub(super) const fn is_sifted(&self) -> bool {
+        self.relaxed.is_some()
     }
 }
 
@@ -110,25 +144,59 @@ fn flatten(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan, DataF
     Ok(flat)
 }
 
-/// Tells what is read of each leaf: the columns that the plan and the links need, under the conditions right above it.
-fn reads(plan: &LogicalPlan, leaves: usize, study: &Study) -> Result<Vec<Read>, DataFusionError> {
-    let mut reads = vec![Read::default(); leaves];
+/// Tells what is read for each leaf: the columns that the plans and the links need, under the conditions right above it.
+fn reads(
+    plan: &LogicalPlan,
+    relaxed: Option<&LogicalPlan>,
+    leaves: &[Leaf],
+    study: &Study,
+) -> Result<(Vec<Read>, Vec<Source>), DataFusionError> {
+    let mut columns = vec![BTreeSet::new(); leaves.len()];
+    let mut conditions = vec![None; leaves.len()];
+    each_leaf(plan, |place, scan| {
+        let own = scan.filters.iter().filter_map(unqualified).collect::<Vec<_>>();
+        conditions[place] = to_sql(&own, &DFSchema::try_from(scan.source.schema().as_ref().clone())?);
+        Ok(())
+    })?;
+    for plan in std::iter::once(plan).chain(relaxed) {
+        each_leaf(plan, |place, scan| {
+            let names = scan.projected_schema.fields().iter().map(|field| field.name().clone());
+            columns[place].extend(names.filter(|name| name != MOMENT));
+            Ok(())
+        })?;
+    }
+    let linked = study.links.iter().flatten();
+    for (columns, links) in columns.iter_mut().zip(linked) {
+        let names = links.iter().flat_map(|link| link.value.column_refs()).map(|column| column.name.clone());
+        columns.extend(names);
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    let reads = leaves.iter().zip(columns).zip(conditions).map(|((leaf, columns), condition)| {
+        let is_same = |source: &Source| source.table == leaf.table && source.condition == condition;
+        let source = sources.iter().position(is_same).unwrap_or_else(|| {
+            sources.push(Source { table: leaf.table.clone(), columns: BTreeSet::new(), condition: condition.clone() });
+            sources.len() - 1
+        });
+        sources[source].columns.extend(columns.iter().cloned());
+        Read { source, columns }
+    });
+    let reads = reads.collect();
+    Ok((reads, sources))
+}
+
+fn each_leaf(
+    plan: &LogicalPlan,
+    mut tell: impl FnMut(usize, &TableScan) -> Result<(), DataFusionError>,
+) -> Result<(), DataFusionError> {
     plan.apply(|node| {
-        let LogicalPlan::TableScan(scan) = node else { return Ok(TreeNodeRecursion::Continue) };
-        let Some(place) = leaf::place_of(scan) else { return Ok(TreeNodeRecursion::Continue) };
-        let read = &mut reads[place];
-        let names = scan.projected_schema.fields().iter().map(|field| field.name().clone());
-        read.columns.extend(names.filter(|name| name != MOMENT));
-        let conditions = scan.filters.iter().filter_map(unqualified).collect::<Vec<_>>();
-        let schema = DFSchema::try_from(scan.source.schema().as_ref().clone())?;
-        read.condition = to_sql(&conditions, &schema);
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(place) = leaf::place_of(scan)
+        {
+            tell(place, scan)?;
+        }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    for (read, links) in reads.iter_mut().zip(study.links.iter().flatten()) {
-        let columns = links.iter().flat_map(|link| link.value.column_refs());
-        read.columns.extend(columns.map(|column| column.name.clone()));
-    }
-    Ok(reads)
+    Ok(())
 }
 
 /// Returns a condition without its columns' qualifiers; none if it speaks of the moment.

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use hashbrown::HashMap;
 
 use crate::engine::{Engine, Tables};
@@ -15,12 +17,13 @@ use crate::error::QueryError;
 use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
 use super::super::answer::read_answer;
-use super::super::history::{History, Slice};
+use super::super::history::{Counted, History, Slice};
 use super::super::scheduled::{Found, points, strictest};
 use super::super::window::Window;
 use super::Moments;
 use super::leaf::MOMENT;
-use super::rows::Rows;
+use super::rows::{Rows, Shelf};
+use super::sieve::Span;
 
 /// Rows that are asked about at once: enough that planning costs nothing, few enough for one query's memory.
 const ROWS_TOGETHER: usize = 400_000;
@@ -34,7 +37,7 @@ const ROWS_HELD_MAX: u64 = 6_000_000;
 /// A stretch that is not divided further.
 const SHORT_US: i64 = 3_600_000_000;
 
-/// What matters to a stretch, leaf by leaf: the past of its table, and the slices that hold rows.
+/// What matters to a stretch, source by source: the past of its table, and the slices that hold rows.
 pub(crate) type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
 
 /// The moments of one replay: from the first to the last, whole multiples of the pace.
@@ -77,9 +80,9 @@ struct Change {
 }
 
 /// Moments that are asked about together.
-struct Chunk {
-    /// The time and the part of each.
-    moments: Vec<(i64, usize)>,
+pub(super) struct Chunk {
+    /// The first and the last time, and the part of each.
+    moments: Vec<((i64, i64), usize)>,
     /// For each leaf the rows, and the moment for which each stands there.
     rows: Vec<(Vec<u32>, Vec<i64>)>,
     size: usize,
@@ -91,23 +94,38 @@ impl Moments {
         self.study.passing[leaf].horizon_us.map_or(0, |horizon| as_of - horizon)
     }
 
-    /// Counts what matters to a stretch. None if it is more rows than can be held.
+    /// Returns what matters to a stretch. None if it is more rows than can be held.
     pub(crate) async fn look<'a>(
         &'a self,
         (engine, tables): (&'a Engine, &'a Tables),
         stretch: Stretch,
     ) -> Result<Option<Past<'a>>, QueryError> {
-        let mut past = Vec::with_capacity(self.leaves.len());
-        let mut rows = 0;
-        for (place, (leaf, read)) in self.leaves.iter().zip(&self.reads).enumerate() {
-            let range = (self.from(place, stretch.first), stretch.last);
-            let mut history =
-                History::new(engine, tables, &leaf.table, read.columns.clone(), read.condition.clone(), range);
-            let slices = history.slices().await?;
-            rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
-            past.push((history, slices));
+        let pasts = || {
+            self.sources.iter().enumerate().map(|(place, source)| {
+                let leaves = (0..self.leaves.len()).filter(|leaf| self.reads[*leaf].source == place);
+                let first = leaves.map(|leaf| self.from(leaf, stretch.first)).min().unwrap_or(stretch.first);
+                let (columns, condition) = (source.columns.clone(), source.condition.clone());
+                History::new(engine, tables, &source.table, columns, condition, (first, stretch.last))
+            })
+        };
+        for counted in [Counted::All, Counted::OfCondition] {
+            let (mut past, mut rows) = (Vec::new(), 0);
+            for history in pasts() {
+                let slices = history.slices(counted).await?;
+                rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+                past.push((history, slices));
+            }
+            if rows <= ROWS_HELD_MAX {
+                return Ok(Some(past));
+            }
         }
-        Ok((rows <= ROWS_HELD_MAX).then_some(past))
+        Ok(None)
+    }
+
+    /// Reads what matters to a stretch, and divides it into parts.
+    pub(crate) async fn read(&self, past: Past<'_>, shelf: &mut Shelf) -> Result<Rows, QueryError> {
+        let source_of: Vec<usize> = self.reads.iter().map(|read| read.source).collect();
+        Rows::read(past, shelf, &source_of, self.study.links.as_deref()).await
     }
 
     /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it. Returns whether moments
@@ -115,52 +133,81 @@ impl Moments {
     pub(crate) async fn replay(
         &self,
         engine: &Engine,
-        (stretch, past): (Stretch, Past<'_>),
+        (stretch, rows): (Stretch, &Rows),
         hits: &mut Lifecycle,
         (book, transitions): (&HitBook, &mut Vec<Transition>),
         mut progress: impl FnMut(u64, u64) + Send,
     ) -> Result<bool, QueryError> {
-        let rows = Rows::read(past, self.study.links.as_deref()).await?;
-        let (step, approximate) = self.step(&rows, stretch);
+        let begun = std::time::Instant::now();
+        let (step, spans, asked) = self.choose(engine, rows, stretch, &mut progress).await?;
+        let sifted = begun.elapsed();
         let mut changes = Vec::new();
         let mut chunk = Chunk::new(self.leaves.len());
         let mut was_true = vec![false; rows.parts];
         let total = rows.parts as u64;
-        for part in 0..rows.parts {
-            for at in self.moments_of(&rows, part, stretch, step) {
-                self.add(&rows, part, at, &mut chunk);
-                if chunk.is_full() {
-                    self.ask(engine, &rows, &mut chunk, &mut changes, &mut was_true).await?;
-                    progress(part as u64, total);
+        for of_part in spans.chunk_by(|a, b| a.0 == b.0) {
+            let part = of_part[0].0;
+            let moments = self.moments_of(rows, part, stretch, step);
+            let mut next = 0;
+            for (_, span) in of_part {
+                // Between two spans the rule is true of nothing.
+                if span.start > next {
+                    chunk.moments.push(((moments[next], moments[next]), part));
                 }
+                for at in &moments[span.clone()] {
+                    self.add(rows, part, (*at, *at), &mut chunk);
+                    if chunk.is_full() {
+                        self.ask(engine, rows, &mut chunk, &mut changes, &mut was_true).await?;
+                        progress(total + part as u64, 2 * total);
+                    }
+                }
+                next = span.end;
+            }
+            if next < moments.len() {
+                chunk.moments.push(((moments[next], moments[next]), part));
             }
         }
-        self.ask(engine, &rows, &mut chunk, &mut changes, &mut was_true).await?;
+        self.ask(engine, rows, &mut chunk, &mut changes, &mut was_true).await?;
         progress(total, total);
+        tracing::debug!(
+            rule.name = %self.rule.name,
+            rows = rows.sources.iter().map(|source| source.at.len()).sum::<usize>(),
+            parts = rows.parts,
+            parts_left = spans.chunk_by(|a, b| a.0 == b.0).count(),
+            moments = spans.iter().map(|(_, span)| span.len()).sum::<usize>(),
+            asked,
+            sift_ms = sifted.as_millis(),
+            ask_ms = (begun.elapsed() - sifted).as_millis(),
+            "a stretch was replayed"
+        );
         changes.sort_by_key(|change| (change.at, change.part));
         tell(changes, stretch, hits, book, transitions);
-        Ok(approximate)
+        Ok(step > stretch.pace)
     }
 
-    /// Returns the step at which the moments are few enough, a whole number of paces, and whether it is more than one.
-    fn step(&self, rows: &Rows, stretch: Stretch) -> (i64, bool) {
-        let asked = |step: i64| -> u64 {
-            let of_part = |part: usize| -> u64 {
-                let moments = self.moments_of(rows, part, stretch, step);
-                moments
-                    .iter()
-                    .map(|at| {
-                        (0..self.leaves.len()).map(|leaf| self.rows_at(rows, part, leaf, *at).len() as u64).sum::<u64>()
-                    })
-                    .sum()
-            };
-            (0..rows.parts).map(of_part).sum()
-        };
+    /// Returns the step at which the moments are few enough, a whole number of paces; the spans of moments to ask about; and
+    /// how many rows that is.
+    async fn choose(
+        &self,
+        engine: &Engine,
+        rows: &Rows,
+        stretch: Stretch,
+        progress: &mut (impl FnMut(u64, u64) + Send),
+    ) -> Result<(i64, Vec<Span>, u64), QueryError> {
         let mut step = stretch.pace;
         loop {
-            let asked = asked(step);
+            let spans = self.sift(engine, rows, (stretch, step), |done, of| progress(done, 2 * of)).await?;
+            let mut asked = 0;
+            for of_part in spans.chunk_by(|a, b| a.0 == b.0) {
+                let part = of_part[0].0;
+                let moments = self.moments_of(rows, part, stretch, step);
+                let of_moment = |at: &i64| -> u64 {
+                    (0..self.leaves.len()).map(|leaf| self.rows_at(rows, part, leaf, (*at, *at)).len() as u64).sum()
+                };
+                asked += of_part.iter().flat_map(|(_, span)| &moments[span.clone()]).map(of_moment).sum::<u64>();
+            }
             if asked <= ROWS_ASKED_MAX {
-                return (step, step > stretch.pace);
+                return Ok((step, spans, asked));
             }
             let times = i64::try_from(asked.div_ceil(ROWS_ASKED_MAX)).unwrap_or(i64::MAX).max(2);
             step = step.saturating_mul(times);
@@ -168,12 +215,13 @@ impl Moments {
     }
 
     /// Returns the moments at which a part's answer can have changed, in order.
-    fn moments_of(&self, rows: &Rows, part: usize, stretch: Stretch, step: i64) -> Vec<i64> {
+    pub(super) fn moments_of(&self, rows: &Rows, part: usize, stretch: Stretch, step: i64) -> Vec<i64> {
         let window = self.rule.headers.window;
         let mut moments = Vec::new();
-        for (leaf, passing) in rows.leaves.iter().zip(&self.study.passing) {
-            for row in leaf.of_part(part) {
-                let at = leaf.at[*row as usize];
+        for (leaf, passing) in self.study.passing.iter().enumerate() {
+            let times = &rows.sources[self.reads[leaf].source].at;
+            for row in rows.of_part(leaf, part) {
+                let at = times[*row as usize];
                 let exit = passing
                     .leaves_window
                     .then_some(window)
@@ -190,21 +238,22 @@ impl Moments {
         moments
     }
 
-    /// Returns the rows of a part that matter at a moment.
-    fn rows_at<'r>(&self, rows: &'r Rows, part: usize, leaf: usize, at: i64) -> &'r [u32] {
-        let from = self.from(leaf, at);
-        let leaf = &rows.leaves[leaf];
-        let of_part = leaf.of_part(part);
-        let start = of_part.partition_point(|row| leaf.at[*row as usize] < from);
-        let end = of_part.partition_point(|row| leaf.at[*row as usize] <= at);
+    /// Returns the rows of a part that matter at some time from the first to the last.
+    fn rows_at<'r>(&self, rows: &'r Rows, part: usize, leaf: usize, (first, last): (i64, i64)) -> &'r [u32] {
+        let from = self.from(leaf, first);
+        let at = &rows.sources[self.reads[leaf].source].at;
+        let of_part = rows.of_part(leaf, part);
+        let start = of_part.partition_point(|row| at[*row as usize] < from);
+        let end = of_part.partition_point(|row| at[*row as usize] <= last);
         &of_part[start..end.max(start)]
     }
 
-    fn add(&self, rows: &Rows, part: usize, at: i64, chunk: &mut Chunk) {
+    /// Adds a moment, or all from a first to a last one, to those that are asked about together.
+    pub(super) fn add(&self, rows: &Rows, part: usize, times: (i64, i64), chunk: &mut Chunk) {
         let number = i64::try_from(chunk.moments.len()).expect("bounded by MOMENTS_TOGETHER");
-        chunk.moments.push((at, part));
+        chunk.moments.push((times, part));
         for leaf in 0..self.leaves.len() {
-            let here = self.rows_at(rows, part, leaf, at);
+            let here = self.rows_at(rows, part, leaf, times);
             let (indices, numbers) = &mut chunk.rows[leaf];
             indices.extend_from_slice(here);
             numbers.resize(indices.len(), number);
@@ -222,23 +271,16 @@ impl Moments {
         was_true: &mut [bool],
     ) -> Result<(), QueryError> {
         let asked = std::mem::replace(chunk, Chunk::new(self.leaves.len()));
-        let mut found: Vec<Vec<(Arc<str>, Evaluation)>> = vec![Vec::new(); asked.moments.len()];
+        let moments = asked.moments.clone();
+        let mut found: Vec<Vec<(Arc<str>, Evaluation)>> = vec![Vec::new(); moments.len()];
         if asked.size > 0 {
-            for (place, (indices, numbers)) in asked.rows.into_iter().enumerate() {
-                match with_moments(rows.leaves[place].rows.as_ref(), indices, numbers) {
-                    Ok(Some(batch)) => self.leaves[place].put(batch),
-                    Ok(None) => self.leaves[place].clear(),
-                    Err(error) => return Err(QueryError::Internal(format!("rows could not be picked: {error}"))),
-                }
-            }
-            self.times.put(asked.moments.iter().map(|(at, _)| *at).collect());
-            let mut batches = engine.ask_plan_patiently(&self.plan).await?.into_stream();
+            let mut batches = self.run(engine, rows, &self.plan, asked).await?;
             while let Some(batch) = batches.next().await {
                 self.take(&batch?, &mut found).map_err(QueryError::invalid)?;
             }
-            self.leaves.iter().for_each(super::leaf::Leaf::clear);
+            self.clear();
         }
-        for ((at, part), found) in asked.moments.into_iter().zip(found) {
+        for (((at, _), part), found) in moments.into_iter().zip(found) {
             let is_true = !found.is_empty();
             if is_true || was_true[part] {
                 changes.push(Change { at, part, found });
@@ -246,6 +288,31 @@ impl Moments {
             was_true[part] = is_true;
         }
         Ok(())
+    }
+
+    /// Puts the rows of a chunk in place and runs a plan over them.
+    pub(super) async fn run(
+        &self,
+        engine: &Engine,
+        rows: &Rows,
+        plan: &LogicalPlan,
+        asked: Chunk,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, QueryError>>, QueryError> {
+        for ((leaf, read), (indices, numbers)) in self.leaves.iter().zip(&self.reads).zip(asked.rows) {
+            let source = rows.sources[read.source].rows.as_ref();
+            match source.map(|rows| with_moments(rows, &read.columns, indices, numbers)).transpose() {
+                Ok(Some(Some(batch))) => leaf.put(batch),
+                Ok(Some(None) | None) => leaf.clear(),
+                Err(error) => return Err(QueryError::Internal(format!("rows could not be picked: {error}"))),
+            }
+        }
+        self.times.put(asked.moments.iter().map(|(times, _)| *times).collect());
+        Ok(engine.ask_plan_patiently(plan).await?.into_stream())
+    }
+
+    /// Takes the rows away again.
+    pub(super) fn clear(&self) {
+        self.leaves.iter().for_each(super::leaf::Leaf::clear);
     }
 
     fn take(&self, batch: &RecordBatch, found: &mut [Vec<(Arc<str>, Evaluation)>]) -> Result<(), String> {
@@ -260,33 +327,36 @@ impl Moments {
 }
 
 impl Chunk {
-    fn new(leaves: usize) -> Self {
+    pub(super) fn new(leaves: usize) -> Self {
         Self { moments: Vec::new(), rows: vec![(Vec::new(), Vec::new()); leaves], size: 0 }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.size >= ROWS_TOGETHER || self.moments.len() >= MOMENTS_TOGETHER
     }
 }
 
-/// Picks rows, each with the number of its moment.
+/// Picks some columns of some rows, each row with the number of its moment.
 fn with_moments(
-    rows: Option<&RecordBatch>,
+    rows: &RecordBatch,
+    columns: &BTreeSet<String>,
     indices: Vec<u32>,
     numbers: Vec<i64>,
 ) -> Result<Option<RecordBatch>, arrow::error::ArrowError> {
-    let Some(rows) = rows.filter(|_| !indices.is_empty()) else { return Ok(None) };
-    let picked = take_record_batch(rows, &UInt32Array::from(indices))?;
-    let fields = picked
-        .schema()
-        .fields()
-        .iter()
-        .cloned()
-        .chain([Arc::new(Field::new(MOMENT, DataType::Int64, false))])
-        .collect::<Vec<_>>();
-    let mut columns = picked.columns().to_vec();
-    columns.push(Arc::new(Int64Array::from(numbers)));
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map(Some)
+    if indices.is_empty() {
+        return Ok(None);
+    }
+    let indices = UInt32Array::from(indices);
+    let (mut fields, mut picked) = (Vec::new(), Vec::new());
+    for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+        if columns.contains(field.name()) {
+            fields.push(Arc::clone(field));
+            picked.push(take(column, &indices, None)?);
+        }
+    }
+    fields.push(Arc::new(Field::new(MOMENT, DataType::Int64, false)));
+    picked.push(Arc::new(Int64Array::from(numbers)));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), picked).map(Some)
 }
 
 /// Lets the hits live through what changed, in the order of time.

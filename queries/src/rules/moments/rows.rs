@@ -1,11 +1,14 @@
-//! The rows of a stretch of the past, in memory: read once, in the order of the log, and divided into parts that never meet.
+//! The rows of a stretch of the past, in memory: read once, and divided into parts that never meet.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use datafusion::common::DFSchema;
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::common::{DFSchema, DataFusionError};
+use datafusion::logical_expr::Expr;
+use hashbrown::hash_map::Entry;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use petgraph::unionfind::UnionFind;
 
@@ -16,133 +19,184 @@ use super::super::shape::{evaluate, prepare};
 use super::replay::Past;
 use super::study::Link;
 
-/// The rows of all leaves.
-pub(super) struct Rows {
-    pub(super) leaves: Vec<LeafRows>,
+/// The rows of all sources, and how each leaf divides them.
+pub(crate) struct Rows {
+    pub(super) sources: Vec<Arc<SourceRows>>,
+    leaves: Vec<Order>,
     pub(super) parts: usize,
 }
 
-/// The rows of one leaf, in the order of the log.
-pub(super) struct LeafRows {
+/// What was read last, by the question: other kinds of entities ask for much of the same.
+#[derive(Default)]
+pub(crate) struct Shelf(Vec<(String, Arc<SourceRows>)>);
+
+impl Shelf {
+    async fn read(&mut self, past: Past<'_>) -> Result<Vec<Arc<SourceRows>>, QueryError> {
+        let before = std::mem::take(&mut self.0);
+        for (history, slices) in past {
+            let wording = history.wording();
+            let known = before.iter().find(|(other, _)| *other == wording).map(|(_, rows)| Arc::clone(rows));
+            let rows = match known {
+                Some(rows) => rows,
+                None => Arc::new(SourceRows::read(&history, &slices).await?),
+            };
+            self.0.push((wording, rows));
+        }
+        Ok(self.0.iter().map(|(_, rows)| Arc::clone(rows)).collect())
+    }
+}
+
+/// The rows of one source, in any order.
+pub(super) struct SourceRows {
     pub(super) rows: Option<RecordBatch>,
     /// When each was received.
     pub(super) at: Vec<i64>,
-    /// The rows by part, and in a part by time.
-    order: Vec<u32>,
-    /// Where each part begins in that order; one more at the end.
+    /// The rows in the order of time.
+    by_time: Vec<u32>,
+}
+
+/// The rows of a source by part, and in a part by time.
+#[derive(Default)]
+struct Order {
+    rows: Vec<u32>,
+    /// Where each part begins; one more at the end.
     starts: Vec<u32>,
 }
 
-impl LeafRows {
-    /// Returns the rows of a part, in the order of time.
-    pub(super) fn of_part(&self, part: usize) -> &[u32] {
-        &self.order[self.starts[part] as usize..self.starts[part + 1] as usize]
+impl Rows {
+    /// Reads what matters to a stretch, and divides it by the leaves' links; it is one part if there are none.
+    /// `source_of` tells the source of each leaf.
+    pub(super) async fn read(
+        past: Past<'_>,
+        shelf: &mut Shelf,
+        source_of: &[usize],
+        links: Option<&[Vec<Link>]>,
+    ) -> Result<Self, QueryError> {
+        let sources = shelf.read(past).await?;
+        let internal = |error: DataFusionError| QueryError::Internal(error.strip_backtrace());
+        let labels = match links {
+            Some(links) => labels(&sources, source_of, links).map_err(internal)?,
+            None => source_of.iter().map(|source| vec![0; sources[*source].at.len()]).collect(),
+        };
+        let parts = labels.iter().flatten().max().map_or(0, |last| *last as usize + 1);
+        let orders = source_of.iter().zip(&labels).map(|(source, labels)| sources[*source].divide(labels, parts));
+        let leaves = orders.collect();
+        Ok(Self { sources, leaves, parts })
     }
 
-    fn len(&self) -> usize {
-        self.at.len()
+    /// Returns a leaf's rows of a part, in the order of time.
+    pub(super) fn of_part(&self, leaf: usize, part: usize) -> &[u32] {
+        let Order { rows, starts } = &self.leaves[leaf];
+        &rows[starts[part] as usize..starts[part + 1] as usize]
+    }
+}
+
+impl SourceRows {
+    async fn read(history: &History<'_>, slices: &[Slice]) -> Result<Self, QueryError> {
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        for slice in slices {
+            history
+                .read(slice, |batch| {
+                    batches.push(tight(batch)?);
+                    Ok(())
+                })
+                .await?;
+        }
+        let rows = batches.first().map(|first| concat_batches(&first.schema(), &batches));
+        let rows = rows.transpose().map_err(internal)?;
+        let times = rows.as_ref().and_then(|rows| rows.column_by_name("received_at"));
+        let times = times.map(|times| cast(times, &DataType::Int64)).transpose().map_err(internal)?;
+        let at = times.map_or_else(Vec::new, |times| times.as_primitive::<Int64Type>().values().to_vec());
+        let count = u32::try_from(at.len()).expect("bounded by what a replay may read");
+        let mut by_time: Vec<u32> = (0..count).collect();
+        by_time.sort_by_key(|row| at[*row as usize]);
+        Ok(Self { rows, at, by_time })
     }
 
-    fn divide(&mut self, parts: &[u32], count: usize) {
+    fn divide(&self, parts: &[u32], count: usize) -> Order {
         let mut starts = vec![0_u32; count + 1];
         parts.iter().for_each(|part| starts[*part as usize + 1] += 1);
         for part in 0..count {
             starts[part + 1] += starts[part];
         }
         let mut next = starts.clone();
-        self.order = vec![0; parts.len()];
-        for (row, part) in (0_u32..).zip(parts) {
-            let place = &mut next[*part as usize];
-            self.order[*place as usize] = row;
+        let mut rows = vec![0; parts.len()];
+        for row in &self.by_time {
+            let place = &mut next[parts[*row as usize] as usize];
+            rows[*place as usize] = *row;
             *place += 1;
         }
-        self.starts = starts;
+        Order { rows, starts }
     }
 }
 
-impl Rows {
-    /// Reads what matters to a stretch, and divides it by the leaves' links; it is one part if there are none.
-    pub(super) async fn read(past: Past<'_>, links: Option<&[Vec<Link>]>) -> Result<Self, QueryError> {
-        let mut leaves = Vec::with_capacity(past.len());
-        for (history, slices) in past {
-            leaves.push(read_leaf(&history, &slices).await?);
-        }
-        let mut rows = Self { leaves, parts: 1 };
-        match links {
-            Some(links) => rows.divide(links).map_err(|error| QueryError::Internal(error.strip_backtrace()))?,
-            None => rows.leaves.iter_mut().for_each(|leaf| leaf.divide(&vec![0; leaf.len()], 1)),
-        }
-        Ok(rows)
+/// Returns the part of each row, leaf by leaf. Parts are numbered without gaps.
+fn labels(
+    sources: &[Arc<SourceRows>],
+    source_of: &[usize],
+    links: &[Vec<Link>],
+) -> Result<Vec<Vec<u32>>, DataFusionError> {
+    let mut firsts = Vec::with_capacity(source_of.len());
+    let mut count = 0;
+    for source in source_of {
+        firsts.push(u32::try_from(count).expect("bounded by what a replay may read"));
+        count += sources[*source].at.len();
     }
-
-    fn divide(&mut self, links: &[Vec<Link>]) -> Result<(), datafusion::common::DataFusionError> {
-        let count: usize = self.leaves.iter().map(LeafRows::len).sum();
-        let mut sets = UnionFind::<u32>::new(count);
-        let mut met: HashMap<(usize, u64), u32> = HashMap::new();
-        let hasher = DefaultHashBuilder::default();
-        let mut first = 0_u32;
-        for (leaf, links) in self.leaves.iter().zip(links) {
-            let Some(rows) = &leaf.rows else { continue };
-            for link in links {
-                let values = values_of(link, rows)?;
-                for (row, value) in (first..).zip(values.iter()) {
-                    let Some(hash) = value.map(|value| hasher.hash_one(value)).or(link.nulls_meet.then_some(0)) else {
-                        continue;
-                    };
-                    let other = *met.entry((link.class, hash)).or_insert(row);
-                    sets.union(other, row);
+    let mut sets = UnionFind::<u32>::new(count);
+    let hasher = DefaultHashBuilder::default();
+    let mut hashes: HashMap<(usize, &Expr), Vec<Option<u64>>> = HashMap::new();
+    let classes = links.iter().flatten().map(|link| link.class + 1).max().unwrap_or(0);
+    let mut met: HashMap<u64, u32> = HashMap::new();
+    for class in 0..classes {
+        met.clear();
+        for ((source, links), first) in source_of.iter().zip(links).zip(&firsts) {
+            let Some(rows) = &sources[*source].rows else { continue };
+            for link in links.iter().filter(|link| link.class == class) {
+                let hashes = match hashes.entry((*source, &link.value)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(hashes_of(&link.value, rows, &hasher)?),
+                };
+                for (row, hash) in (*first..).zip(hashes) {
+                    if let Some(hash) = hash.or(link.nulls_meet.then_some(0)) {
+                        sets.union(*met.entry(hash).or_insert(row), row);
+                    }
                 }
             }
-            first += u32::try_from(leaf.len()).expect("bounded by what a replay may read");
         }
-        // Names of sets become numbers without gaps.
-        let mut numbers: HashMap<u32, u32> = HashMap::new();
-        let named = sets.into_labeling();
-        let mut labels = named.into_iter().map(|name| {
-            let next = u32::try_from(numbers.len()).expect("no more parts than rows");
-            *numbers.entry(name).or_insert(next)
-        });
-        let labels: Vec<Vec<u32>> = self.leaves.iter().map(|leaf| labels.by_ref().take(leaf.len()).collect()).collect();
-        self.parts = numbers.len();
-        for (leaf, labels) in self.leaves.iter_mut().zip(&labels) {
-            leaf.divide(labels, self.parts);
-        }
-        Ok(())
     }
+    // Names of sets become numbers without gaps.
+    let mut numbers = vec![u32::MAX; count];
+    let mut next = 0;
+    let mut labels = sets.into_labeling().into_iter().map(|name| {
+        let number = &mut numbers[name as usize];
+        if *number == u32::MAX {
+            *number = next;
+            next += 1;
+        }
+        *number
+    });
+    Ok(source_of.iter().map(|source| labels.by_ref().take(sources[*source].at.len()).collect()).collect())
 }
 
-fn values_of(link: &Link, rows: &RecordBatch) -> Result<StringViewArray, datafusion::common::DataFusionError> {
+fn hashes_of(
+    value: &Expr,
+    rows: &RecordBatch,
+    hasher: &DefaultHashBuilder,
+) -> Result<Vec<Option<u64>>, DataFusionError> {
     let schema = DFSchema::try_from(rows.schema().as_ref().clone())?;
-    let values = evaluate(&prepare(&link.value, &schema)?, rows)?;
-    Ok(cast(&values, &DataType::Utf8View)?.as_string_view().clone())
-}
-
-async fn read_leaf(history: &History<'_>, slices: &[Slice]) -> Result<LeafRows, QueryError> {
-    let mut batches: Vec<RecordBatch> = Vec::new();
-    for slice in slices {
-        history
-            .read_in_order(slice, |batch| {
-                batches.push(tight(batch)?);
-                Ok(())
-            })
-            .await?;
-    }
-    let internal = |error: arrow::error::ArrowError| QueryError::Internal(format!("rows could not be joined: {error}"));
-    let schema: Option<SchemaRef> = batches.first().map(RecordBatch::schema);
-    let rows = schema.map(|schema| concat_batches(&schema, &batches)).transpose().map_err(internal)?;
-    let at = match rows.as_ref().and_then(|rows| rows.column_by_name("received_at")) {
-        Some(times) => cast(times, &DataType::Int64).map_err(internal)?.as_primitive::<Int64Type>().values().to_vec(),
-        None => Vec::new(),
-    };
-    Ok(LeafRows { rows, at, order: Vec::new(), starts: Vec::new() })
+    let values = cast(&evaluate(&prepare(value, &schema)?, rows)?, &DataType::Utf8View)?;
+    Ok(values.as_string_view().iter().map(|value| value.map(|value| hasher.hash_one(value))).collect())
 }
 
 /// Lets go of what texts share with rows that are not here.
 fn tight(batch: &RecordBatch) -> Result<RecordBatch, QueryError> {
     let tight = |column: &ArrayRef| match column.as_string_view_opt() {
-        Some(texts) => std::sync::Arc::new(texts.gc()) as ArrayRef,
+        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
         None => column.clone(),
     };
-    RecordBatch::try_new(batch.schema(), batch.columns().iter().map(tight).collect())
-        .map_err(|error| QueryError::Internal(format!("rows could not be kept: {error}")))
+    RecordBatch::try_new(batch.schema(), batch.columns().iter().map(tight).collect()).map_err(internal)
+}
+
+fn internal(error: arrow::error::ArrowError) -> QueryError {
+    QueryError::Internal(format!("rows could not be kept: {error}"))
 }
