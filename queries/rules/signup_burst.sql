@@ -22,17 +22,13 @@ with arrivals as (
     select
         ip_prefix,
         coalesce(guest_id, account_id)  as newcomer,
+        as_org,
         received_at
     from identities
     where
         op in ('guest_created', 'signup')
         and ip_prefix is not null
         and coalesce(guest_id, account_id) is not null
-        and not regexp_like(
-            coalesce(as_org, ''),
-            'mobil|wireless|cellular|cellco|cgn|carrier.grade|\bgsm|\blte\b|\b[345]g\b',
-            'i'
-        )
         and received_at > $as_of - interval '7 days'
         and received_at <= $as_of
 ),
@@ -71,7 +67,13 @@ recent as (
         ip_prefix,
         newcomer
     from arrivals
-    where in_window(received_at)
+    where
+        in_window(received_at)
+        and not regexp_like(
+            coalesce(as_org, ''),
+            'mobil|wireless|cellular|cellco|cgn|carrier.grade|\bgsm|\blte\b|\b[345]g\b',
+            'i'
+        )
     group by ip_prefix, newcomer
 ),
 

@@ -223,7 +223,7 @@ impl<'a> ScheduledRun<'a> {
         let mut done = 0;
         let mut stretches = vec![whole];
         while let Some(stretch) = stretches.pop().filter(|stretch| stretch.first <= stretch.last) {
-            let Some(past) = moments.look(self.of, stretch).await? else {
+            let Some(rows) = moments.read(self.of, stretch, shelf).await? else {
                 if let Some((earlier, later)) = stretch.halves() {
                     stretches.extend([later, earlier]);
                     continue;
@@ -236,7 +236,6 @@ impl<'a> ScheduledRun<'a> {
             let tell = |part: u64, parts: u64| {
                 progress(done + stretch.moments() * part / parts.max(1), total);
             };
-            let rows = moments.read(past, shelf).await?;
             let out = (&self.book, &mut transitions);
             self.approximate |= moments.replay(self.of.0, (stretch, &rows), &mut self.hits, out, tell).await?;
             self.found.take(transitions);

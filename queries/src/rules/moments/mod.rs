@@ -42,7 +42,7 @@ use super::shape::to_sql;
 use super::text::Clock;
 use carry::Times;
 use leaf::{Leaf, MOMENT};
-use study::{Study, study};
+use study::{Link, Study, study};
 
 pub(super) use replay::Stretch;
 pub(super) use rows::Shelf;
@@ -76,6 +76,15 @@ struct Source {
     columns: BTreeSet<String>,
     /// What every row of interest fulfils, in SQL.
     condition: Option<String>,
+    late: Option<Late>,
+}
+
+/// A source that the relaxed plan does without, and whose rows meet others by one column only: it is read once it is known
+/// for which of that column's values. Others of the class have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Late {
+    class: usize,
+    column: String,
 }
 
 impl Moments {
@@ -107,7 +116,16 @@ impl Moments {
             tracing::info!(rule.name = %rule.name, reason = error.strip_backtrace(), "all of a rule's moments are asked");
         });
         let relaxed = relaxed.ok();
-        let (reads, sources) = reads(&plan, relaxed.as_ref(), &leaves, &study).map_err(words)?;
+        let (reads, mut sources) = reads(&plan, relaxed.as_ref(), &leaves, &study).map_err(words)?;
+        if let Some(relaxed) = &relaxed {
+            let late = late(relaxed, leaves.len(), &study).map_err(words)?;
+            for (place, source) in sources.iter_mut().enumerate() {
+                let mut of_source =
+                    reads.iter().zip(&late).filter(|(read, _)| read.source == place).map(|(_, late)| late);
+                let first = of_source.next().cloned().flatten();
+                source.late = first.filter(|first| of_source.all(|other| other.as_ref() == Some(first)));
+            }
+        }
         Ok(Self { rule: Arc::clone(rule), leaves, reads, sources, study, plan, relaxed, times })
     }
 }
@@ -117,6 +135,11 @@ impl Moments {
     /// Tells whether moments at which the rule can be true of nothing are found without asking about each.
     pub(super) const fn is_sifted(&self) -> bool {
         self.relaxed.is_some()
+    }
+
+    /// Tells whether something is read only for what is left then.
+    pub(super) fn reads_late(&self) -> bool {
+        self.sources.iter().any(|source| source.late.is_some())
     }
 }
 
@@ -174,7 +197,8 @@ fn reads(
     let reads = leaves.iter().zip(columns).zip(conditions).map(|((leaf, columns), condition)| {
         let is_same = |source: &Source| source.table == leaf.table && source.condition == condition;
         let source = sources.iter().position(is_same).unwrap_or_else(|| {
-            sources.push(Source { table: leaf.table.clone(), columns: BTreeSet::new(), condition: condition.clone() });
+            let (table, columns) = (leaf.table.clone(), BTreeSet::new());
+            sources.push(Source { table, columns, condition: condition.clone(), late: None });
             sources.len() - 1
         });
         sources[source].columns.extend(columns.iter().cloned());
@@ -182,6 +206,36 @@ fn reads(
     });
     let reads = reads.collect();
     Ok((reads, sources))
+}
+
+/// Tells which leaves can be read late.
+fn late(relaxed: &LogicalPlan, leaves: usize, study: &Study) -> Result<Vec<Option<Late>>, DataFusionError> {
+    let mut is_early = vec![false; leaves];
+    each_leaf(relaxed, |place, _| {
+        is_early[place] = true;
+        Ok(())
+    })?;
+    let Some(links) = &study.links else { return Ok(vec![None; leaves]) };
+    let by_one_column = |links: &[Link]| {
+        let Expr::Column(column) = &links.first()?.value else { return None };
+        links.iter().all(|link| link.value == links[0].value).then(|| column.name.clone())
+    };
+    // What meets by another column as well may bring together what does not meet without it.
+    for (is_early, links) in is_early.iter_mut().zip(links) {
+        *is_early |= by_one_column(links).is_none();
+    }
+    let early_classes: BTreeSet<usize> = {
+        let early = links.iter().zip(&is_early).filter(|(_, is_early)| **is_early);
+        early.flat_map(|(links, _)| links).map(|link| link.class).collect()
+    };
+    let late = links.iter().zip(is_early).map(|(links, is_early)| {
+        let column = by_one_column(links).filter(|_| !is_early)?;
+        let classes: BTreeSet<usize> = links.iter().map(|link| link.class).collect();
+        let mut shared = classes.intersection(&early_classes);
+        let class = *shared.next()?;
+        shared.next().is_none().then_some(Late { class, column })
+    });
+    Ok(late.collect())
 }
 
 fn each_leaf(

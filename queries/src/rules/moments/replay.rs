@@ -20,10 +20,10 @@ use super::super::answer::read_answer;
 use super::super::history::{Counted, History, Slice};
 use super::super::scheduled::{Found, points, strictest};
 use super::super::window::Window;
-use super::Moments;
 use super::leaf::MOMENT;
-use super::rows::{Rows, Shelf};
+use super::rows::{Rows, Shelf, SourceRows, values_of_class};
 use super::sieve::Span;
+use super::{Late, Moments, Source};
 
 /// Rows that are asked about at once: enough that planning costs nothing, few enough for one query's memory.
 const ROWS_TOGETHER: usize = 400_000;
@@ -38,7 +38,7 @@ const ROWS_HELD_MAX: u64 = 6_000_000;
 const SHORT_US: i64 = 3_600_000_000;
 
 /// What matters to a stretch, source by source: the past of its table, and the slices that hold rows.
-pub(crate) type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
+type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
 
 /// The moments of one replay: from the first to the last, whole multiples of the pace.
 #[derive(Clone, Copy, Debug)]
@@ -94,25 +94,59 @@ impl Moments {
         self.study.passing[leaf].horizon_us.map_or(0, |horizon| as_of - horizon)
     }
 
-    /// Returns what matters to a stretch. None if it is more rows than can be held.
-    pub(crate) async fn look<'a>(
+    /// Reads what matters to a stretch, and divides it into parts. None if it is more rows than can be held.
+    pub(crate) async fn read(
+        &self,
+        (engine, tables): (&Engine, &Tables),
+        stretch: Stretch,
+        shelf: &mut Shelf,
+    ) -> Result<Option<Rows>, QueryError> {
+        let Some(past) = self.look((engine, tables), stretch).await? else { return Ok(None) };
+        let source_of: Vec<usize> = self.reads.iter().map(|read| read.source).collect();
+        let links = self.study.links.as_deref();
+        let is_late = |place: usize| self.sources[place].late.is_some();
+        let (early, late): (Vec<_>, Vec<_>) = past.into_iter().enumerate().partition(|(place, _)| !is_late(*place));
+        let nothing = Arc::new(SourceRows::default());
+        let mut sources: Vec<_> = self.sources.iter().map(|_| Arc::clone(&nothing)).collect();
+        for ((place, _), rows) in early.iter().zip(shelf.read(early.iter().map(|(_, past)| past)).await?) {
+            sources[*place] = rows;
+        }
+        let rows = Rows::divide(sources, &source_of, links)?;
+        let Some(relaxed) = self.relaxed.as_ref().filter(|_| !late.is_empty()) else { return Ok(Some(rows)) };
+        let parts = self.whole_parts(engine, &rows, relaxed, stretch, |_, _| {}).await?;
+        let mut sources = rows.only(&parts, &source_of)?;
+        let mut held: u64 = sources.iter().map(|source| source.at.len() as u64).sum();
+        for (place, (history, slices)) in late {
+            let Some(Late { class, column }) = &self.sources[place].late else { continue };
+            let values = values_of_class(&sources, &source_of, links.unwrap_or_default(), *class)?;
+            let rows = SourceRows::read(&history, &slices, Some((column, &values))).await?;
+            held += rows.at.len() as u64;
+            sources[place] = Arc::new(rows);
+        }
+        (held <= ROWS_HELD_MAX).then(|| Rows::divide(sources, &source_of, links)).transpose()
+    }
+
+    /// Returns the pasts of the sources. None if they are more rows than can be held.
+    async fn look<'a>(
         &'a self,
         (engine, tables): (&'a Engine, &'a Tables),
         stretch: Stretch,
     ) -> Result<Option<Past<'a>>, QueryError> {
-        let pasts = || {
-            self.sources.iter().enumerate().map(|(place, source)| {
-                let leaves = (0..self.leaves.len()).filter(|leaf| self.reads[*leaf].source == place);
-                let first = leaves.map(|leaf| self.from(leaf, stretch.first)).min().unwrap_or(stretch.first);
-                let (columns, condition) = (source.columns.clone(), source.condition.clone());
-                History::new(engine, tables, &source.table, columns, condition, (first, stretch.last))
-            })
+        let history = |(place, source): (usize, &'a Source)| {
+            let leaves = (0..self.leaves.len()).filter(|leaf| self.reads[*leaf].source == place);
+            let first = leaves.map(|leaf| self.from(leaf, stretch.first)).min().unwrap_or(stretch.first);
+            let (columns, condition) = (source.columns.clone(), source.condition.clone());
+            History::new(engine, tables, &source.table, columns, condition, (first, stretch.last))
         };
         for counted in [Counted::All, Counted::OfCondition] {
             let (mut past, mut rows) = (Vec::new(), 0);
-            for history in pasts() {
+            for (place, source) in self.sources.iter().enumerate() {
+                let history = history((place, source));
+                let counted = if source.late.is_some() { Counted::All } else { counted };
                 let slices = history.slices(counted).await?;
-                rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+                if source.late.is_none() {
+                    rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
+                }
                 past.push((history, slices));
             }
             if rows <= ROWS_HELD_MAX {
@@ -120,12 +154,6 @@ impl Moments {
             }
         }
         Ok(None)
-    }
-
-    /// Reads what matters to a stretch, and divides it into parts.
-    pub(crate) async fn read(&self, past: Past<'_>, shelf: &mut Shelf) -> Result<Rows, QueryError> {
-        let source_of: Vec<usize> = self.reads.iter().map(|read| read.source).collect();
-        Rows::read(past, shelf, &source_of, self.study.links.as_deref()).await
     }
 
     /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it. Returns whether moments

@@ -3,20 +3,19 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
-use arrow::compute::{cast, concat_batches};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::compute::{cast, concat_batches, filter_record_batch};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::logical_expr::Expr;
 use hashbrown::hash_map::Entry;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use petgraph::unionfind::UnionFind;
 
 use crate::error::QueryError;
 
 use super::super::history::{History, Slice};
 use super::super::shape::{evaluate, prepare};
-use super::replay::Past;
 use super::study::Link;
 
 /// The rows of all sources, and how each leaf divides them.
@@ -31,14 +30,18 @@ pub(crate) struct Rows {
 pub(crate) struct Shelf(Vec<(String, Arc<SourceRows>)>);
 
 impl Shelf {
-    async fn read(&mut self, past: Past<'_>) -> Result<Vec<Arc<SourceRows>>, QueryError> {
+    /// Reads sources, or takes what was read before.
+    pub(super) async fn read<'p>(
+        &mut self,
+        past: impl Iterator<Item = &'p (History<'p>, Vec<Slice>)>,
+    ) -> Result<Vec<Arc<SourceRows>>, QueryError> {
         let before = std::mem::take(&mut self.0);
         for (history, slices) in past {
             let wording = history.wording();
             let known = before.iter().find(|(other, _)| *other == wording).map(|(_, rows)| Arc::clone(rows));
             let rows = match known {
                 Some(rows) => rows,
-                None => Arc::new(SourceRows::read(&history, &slices).await?),
+                None => Arc::new(SourceRows::read(history, slices, None).await?),
             };
             self.0.push((wording, rows));
         }
@@ -47,6 +50,7 @@ impl Shelf {
 }
 
 /// The rows of one source, in any order.
+#[derive(Default)]
 pub(super) struct SourceRows {
     pub(super) rows: Option<RecordBatch>,
     /// When each was received.
@@ -64,24 +68,36 @@ struct Order {
 }
 
 impl Rows {
-    /// Reads what matters to a stretch, and divides it by the leaves' links; it is one part if there are none.
-    /// `source_of` tells the source of each leaf.
-    pub(super) async fn read(
-        past: Past<'_>,
-        shelf: &mut Shelf,
+    /// Divides rows by the leaves' links; they are one part if there are none. `source_of` tells the source of each leaf.
+    pub(super) fn divide(
+        sources: Vec<Arc<SourceRows>>,
         source_of: &[usize],
         links: Option<&[Vec<Link>]>,
     ) -> Result<Self, QueryError> {
-        let sources = shelf.read(past).await?;
-        let internal = |error: DataFusionError| QueryError::Internal(error.strip_backtrace());
         let labels = match links {
-            Some(links) => labels(&sources, source_of, links).map_err(internal)?,
+            Some(links) => labels(&sources, source_of, links).map_err(failed)?,
             None => source_of.iter().map(|source| vec![0; sources[*source].at.len()]).collect(),
         };
         let parts = labels.iter().flatten().max().map_or(0, |last| *last as usize + 1);
         let orders = source_of.iter().zip(&labels).map(|(source, labels)| sources[*source].divide(labels, parts));
         let leaves = orders.collect();
         Ok(Self { sources, leaves, parts })
+    }
+
+    /// Returns the sources with the rows of these parts alone.
+    pub(super) fn only(&self, parts: &[usize], source_of: &[usize]) -> Result<Vec<Arc<SourceRows>>, QueryError> {
+        let mut kept: Vec<Vec<bool>> = self.sources.iter().map(|source| vec![false; source.at.len()]).collect();
+        for (leaf, source) in source_of.iter().enumerate() {
+            let rows = parts.iter().flat_map(|part| self.of_part(leaf, *part));
+            rows.for_each(|row| kept[*source][*row as usize] = true);
+        }
+        let sources = self.sources.iter().zip(kept).map(|(source, kept)| match &source.rows {
+            Some(rows) => {
+                SourceRows::new(Some(filter_record_batch(rows, &kept.into()).map_err(internal)?)).map(Arc::new)
+            }
+            None => Ok(Arc::clone(source)),
+        });
+        sources.collect()
     }
 
     /// Returns a leaf's rows of a part, in the order of time.
@@ -92,18 +108,34 @@ impl Rows {
 }
 
 impl SourceRows {
-    async fn read(history: &History<'_>, slices: &[Slice]) -> Result<Self, QueryError> {
+    /// Reads them; where values are given, only the rows that have one of them in that column.
+    pub(super) async fn read(
+        history: &History<'_>,
+        slices: &[Slice],
+        of: Option<(&str, &HashSet<String>)>,
+    ) -> Result<Self, QueryError> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         for slice in slices {
-            history
-                .read(slice, |batch| {
+            let take = |batch: &RecordBatch| {
+                let kept = of.and_then(|(column, values)| {
+                    let texts = batch.column_by_name(column)?.as_string_view_opt()?;
+                    let is_kept = |text: Option<&str>| text.is_some_and(|text| values.contains(text));
+                    Some(texts.iter().map(is_kept).collect::<Vec<bool>>())
+                });
+                let kept = kept.map(|kept| filter_record_batch(batch, &kept.into())).transpose().map_err(internal)?;
+                let batch = kept.as_ref().unwrap_or(batch);
+                if batch.num_rows() > 0 {
                     batches.push(tight(batch)?);
-                    Ok(())
-                })
-                .await?;
+                }
+                Ok(())
+            };
+            history.read(slice, take).await?;
         }
         let rows = batches.first().map(|first| concat_batches(&first.schema(), &batches));
-        let rows = rows.transpose().map_err(internal)?;
+        Self::new(rows.transpose().map_err(internal)?)
+    }
+
+    fn new(rows: Option<RecordBatch>) -> Result<Self, QueryError> {
         let times = rows.as_ref().and_then(|rows| rows.column_by_name("received_at"));
         let times = times.map(|times| cast(times, &DataType::Int64)).transpose().map_err(internal)?;
         let at = times.map_or_else(Vec::new, |times| times.as_primitive::<Int64Type>().values().to_vec());
@@ -178,14 +210,36 @@ fn labels(
     Ok(source_of.iter().map(|source| labels.by_ref().take(sources[*source].at.len()).collect()).collect())
 }
 
+/// Returns the values that a class meets by, of the rows there are.
+pub(super) fn values_of_class(
+    sources: &[Arc<SourceRows>],
+    source_of: &[usize],
+    links: &[Vec<Link>],
+    class: usize,
+) -> Result<HashSet<String>, QueryError> {
+    let mut values = HashSet::new();
+    for (source, links) in source_of.iter().zip(links) {
+        let Some(rows) = &sources[*source].rows else { continue };
+        for link in links.iter().filter(|link| link.class == class) {
+            let texts = texts_of(&link.value, rows).map_err(failed)?;
+            values.extend(texts.iter().flatten().map(str::to_owned));
+        }
+    }
+    Ok(values)
+}
+
 fn hashes_of(
     value: &Expr,
     rows: &RecordBatch,
     hasher: &DefaultHashBuilder,
 ) -> Result<Vec<Option<u64>>, DataFusionError> {
+    Ok(texts_of(value, rows)?.iter().map(|value| value.map(|value| hasher.hash_one(value))).collect())
+}
+
+fn texts_of(value: &Expr, rows: &RecordBatch) -> Result<StringViewArray, DataFusionError> {
     let schema = DFSchema::try_from(rows.schema().as_ref().clone())?;
-    let values = cast(&evaluate(&prepare(value, &schema)?, rows)?, &DataType::Utf8View)?;
-    Ok(values.as_string_view().iter().map(|value| value.map(|value| hasher.hash_one(value))).collect())
+    let values = evaluate(&prepare(value, &schema)?, rows)?;
+    Ok(cast(&values, &DataType::Utf8View)?.as_string_view().clone())
 }
 
 /// Lets go of what texts share with rows that are not here.
@@ -199,4 +253,8 @@ fn tight(batch: &RecordBatch) -> Result<RecordBatch, QueryError> {
 
 fn internal(error: arrow::error::ArrowError) -> QueryError {
     QueryError::Internal(format!("rows could not be kept: {error}"))
+}
+
+fn failed(error: DataFusionError) -> QueryError {
+    QueryError::Internal(error.strip_backtrace())
 }

@@ -36,15 +36,8 @@ impl Moments {
     ) -> Result<Vec<Span>, QueryError> {
         let whole = |part: usize| (part, 0..self.moments_of(rows, part, stretch, step).len());
         let Some(relaxed) = &self.relaxed else { return Ok((0..rows.parts).map(whole).collect()) };
-        // Of most parts nothing is found, so that their moments need not be known.
-        let all = (0..rows.parts).map(|part| (part, (stretch.first, stretch.last)));
-        let all: Vec<_> = all.collect();
-        let mut left: Vec<Span> = self
-            .passing(engine, rows, relaxed, &all, progress)
-            .await?
-            .into_iter()
-            .map(|place| whole(all[place].0))
-            .collect();
+        let passing = self.whole_parts(engine, rows, relaxed, stretch, progress).await?;
+        let mut left: Vec<Span> = passing.into_iter().map(whole).collect();
         let mut found = Vec::new();
         while !left.is_empty() {
             let (few, many): (Vec<Span>, Vec<Span>) = left.into_iter().partition(|(_, span)| span.len() <= FEW);
@@ -68,6 +61,20 @@ impl Moments {
         }
         found.sort_unstable_by_key(|(part, span)| (*part, span.start));
         Ok(found)
+    }
+
+    /// Returns the parts of which the relaxed plan finds something in a whole stretch. Of most it does not, so that their moments
+    /// need not be known.
+    pub(super) async fn whole_parts(
+        &self,
+        engine: &Engine,
+        rows: &Rows,
+        relaxed: &LogicalPlan,
+        stretch: Stretch,
+        progress: impl FnMut(u64, u64) + Send,
+    ) -> Result<Vec<usize>, QueryError> {
+        let all: Vec<_> = (0..rows.parts).map(|part| (part, (stretch.first, stretch.last))).collect();
+        self.passing(engine, rows, relaxed, &all, progress).await
     }
 
     /// Returns the places of those, among parts from a first to a last time, of which the relaxed plan finds something.
