@@ -12,7 +12,7 @@ use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Restraint, Transition, TransitionKind};
 
-use super::history::History;
+use super::history::{Counted, FEW_ROWS, History};
 use super::live::new_state;
 use super::moments::{Moments, Shelf, Stretch};
 use super::rule::Rule;
@@ -148,7 +148,7 @@ impl Backtest {
             let shapes = replays.iter().flat_map(|replay| &replay.tracks).map(|track| &*track.shape);
             History::of(engine, tables, table, shapes, (start, self.to))
         };
-        let slices = history.sortable_slices().await?;
+        let slices = history.slices(FEW_ROWS, Counted::OfCondition).await?;
         let rows = |slices: &[super::history::Slice]| slices.iter().map(|slice| slice.rows).sum::<i64>().unsigned_abs();
         let total = rows(&slices);
         for (done, slice) in slices.iter().enumerate() {

@@ -15,11 +15,10 @@ use super::duration::MINUTE_US;
 use super::shape::LiveShape;
 use super::text::time_sql;
 
-/// A slice that is read in order is closed once it holds so many rows. It is sorted in memory, within what one query may
-/// take.
-const SORTED_ROWS: i64 = 400_000;
-/// A slice that is read in any order; within the time that one query may take.
-const READ_ROWS: i64 = 2_000_000;
+/// Rows of a slice that are sorted in memory, within what one query may take, or given one by one to many.
+pub(crate) const FEW_ROWS: i64 = 400_000;
+/// Rows of a slice that are only kept; within the time that one query may take.
+pub(crate) const MANY_ROWS: i64 = 2_000_000;
 
 /// Which rows are counted to cut a range into slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,17 +77,8 @@ impl<'a> History<'a> {
         Self { engine, tables, table, columns, condition, range }
     }
 
-    /// Cuts the range into slices that can each be sorted; stretches without rows are in none.
-    pub(crate) async fn sortable_slices(&self) -> Result<Vec<Slice>, QueryError> {
-        self.slices_of(SORTED_ROWS, Counted::OfCondition).await
-    }
-
-    /// Cuts the range into slices that are read in any order; stretches without rows are in none.
-    pub(crate) async fn slices(&self, counted: Counted) -> Result<Vec<Slice>, QueryError> {
-        self.slices_of(READ_ROWS, counted).await
-    }
-
-    async fn slices_of(&self, rows_max: i64, counted: Counted) -> Result<Vec<Slice>, QueryError> {
+    /// Cuts the range into slices of so many rows; stretches without rows are in none.
+    pub(crate) async fn slices(&self, rows_max: i64, counted: Counted) -> Result<Vec<Slice>, QueryError> {
         let (from, to) = self.range;
         let sql = |history: &Self| {
             let rows = history.rows_sql(from, to, &BTreeSet::new());

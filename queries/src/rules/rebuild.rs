@@ -16,7 +16,7 @@ use crate::error::QueryError;
 use crate::hits::{Evaluation, Transition};
 
 use super::contribution::Rows;
-use super::history::{Counted, History};
+use super::history::{Counted, FEW_ROWS, History};
 use super::live::{LiveRules, new_state};
 use super::rule::Rule;
 use super::shape::LiveShape;
@@ -197,7 +197,7 @@ async fn fill(
 ) -> Result<(), QueryError> {
     let Some(from) = drafts.iter().map(|draft| draft.window.start(up_to)).min() else { return Ok(()) };
     let history = history(engine, tables, table, drafts, (from, up_to));
-    for slice in history.slices(Counted::All).await? {
+    for slice in history.slices(FEW_ROWS, Counted::All).await? {
         let add = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.add(batch, up_to));
         history.read(&slice, add).await?;
     }
@@ -218,7 +218,7 @@ async fn find_last_exits(
     });
     let Some(range) = range.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return Ok(()) };
     let history = history(engine, tables, table, drafts, range);
-    for slice in history.slices(Counted::All).await? {
+    for slice in history.slices(FEW_ROWS, Counted::All).await? {
         let note = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.note_exits(batch, up_to));
         history.read(&slice, note).await?;
     }

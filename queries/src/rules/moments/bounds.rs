@@ -100,7 +100,11 @@ impl Relaxed {
             Expr::Column(column) => (self.mark(column) == side.mark()).then(|| expr.clone()),
             Expr::Alias(alias) => self.bound(&alias.expr, side),
             Expr::Cast(Cast { expr: inner, field }) => {
-                let has_order = |ty: &DataType| ty.is_numeric() || ty.is_temporal();
+                let has_order = |ty: &DataType| {
+                    use DataType::{Date32, Date64, Duration, Timestamp};
+                    // A time of day begins anew.
+                    ty.is_numeric() || matches!(ty, Date32 | Date64 | Duration(_) | Timestamp(..))
+                };
                 let keeps_order = inner.get_type(self.plan.schema()).is_ok_and(|ty| has_order(&ty));
                 let inner = (keeps_order && has_order(field.data_type())).then(|| self.bound(inner, side)).flatten()?;
                 Some(Expr::Cast(Cast { expr: Box::new(inner), field: Arc::clone(field) }))
@@ -121,9 +125,11 @@ impl Relaxed {
                 (AS_OF, Side::NoLess) => Some(as_of()),
                 (AS_OF, Side::NoMore) => Some(as_of_first()),
                 ("greatest", Side::NoMore) | ("least", Side::NoLess) => {
-                    // Fewer to choose from: no more, or no less. Others may be null, which is not chosen.
-                    let fixed: Vec<Expr> = call.args.iter().filter(|arg| is_constant(arg)).cloned().collect();
-                    (!fixed.is_empty()).then(|| call.func.call(fixed))
+                    // Fewer to choose from: no more, or no less. What may be null may not be chosen there.
+                    let is_there = |arg: &&Expr| matches!(arg.nullable(self.plan.schema()), Ok(false));
+                    let fewer = call.args.iter().filter(is_there).filter_map(|arg| self.bound(arg, side));
+                    let fewer: Vec<Expr> = fewer.collect();
+                    (!fewer.is_empty()).then(|| call.func.call(fewer))
                 }
                 ("greatest" | "least" | "ceil" | "floor", _) => {
                     let bound = call.args.iter().map(|arg| self.bound(arg, side)).collect::<Option<Vec<_>>>()?;
@@ -242,21 +248,14 @@ impl Relaxed {
                 Side::NoMore
             }
             "bool_or" => {
-                params.args = vec![self.kept(argument?)?];
+                // What is left of it may be null where all of it is false.
+                params.args = vec![self.kept(argument?)?.is_true()];
                 Side::NoLess
             }
             _ => return None,
         };
         params.filter = params.filter.and_then(|filter| self.kept(&filter)).map(Box::new);
         Some((Expr::AggregateFunction(AggregateFunction { func, params }), side))
-    }
-}
-
-fn is_constant(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(value, _) => !value.is_null(),
-        Expr::Cast(Cast { expr, .. }) => is_constant(expr),
-        _ => false,
     }
 }
 

@@ -9,7 +9,7 @@ use arrow::array::{AsArray, BooleanArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, JoinType, Result, exec_datafusion_err, not_impl_err};
+use datafusion::common::{Column, JoinType, NullEquality, Result, exec_datafusion_err, not_impl_err};
 use datafusion::functions::expr_fn::coalesce;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -139,6 +139,9 @@ impl Carrier {
 
     fn visit_join(&mut self, join: &Join) -> Result<Carried> {
         use JoinType as T;
+        if join.null_equality == NullEquality::NullEqualsNull {
+            return not_impl_err!("a join in which null meets null");
+        }
         let (left, left_moment) = self.visit(&join.left)?;
         let (right, right_moment) = self.visit(&join.right)?;
         let kind = join.join_type;

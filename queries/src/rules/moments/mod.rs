@@ -118,7 +118,7 @@ impl Moments {
         let relaxed = relaxed.ok();
         let (reads, mut sources) = reads(&plan, relaxed.as_ref(), &leaves, &study).map_err(words)?;
         if let Some(relaxed) = &relaxed {
-            let late = late(relaxed, leaves.len(), &study).map_err(words)?;
+            let late = late(&plan, relaxed, leaves.len(), &study).map_err(words)?;
             for (place, source) in sources.iter_mut().enumerate() {
                 let mut of_source =
                     reads.iter().zip(&late).filter(|(read, _)| read.source == place).map(|(_, late)| late);
@@ -208,34 +208,49 @@ fn reads(
     Ok((reads, sources))
 }
 
-/// Tells which leaves can be read late.
-fn late(relaxed: &LogicalPlan, leaves: usize, study: &Study) -> Result<Vec<Option<Late>>, DataFusionError> {
-    let mut is_early = vec![false; leaves];
-    each_leaf(relaxed, |place, _| {
-        is_early[place] = true;
+/// Tells which leaves can be read late: those that meet others in one way only, by a column of text, and among these one
+/// that is read before.
+fn late(
+    plan: &LogicalPlan,
+    relaxed: &LogicalPlan,
+    leaves: usize,
+    study: &Study,
+) -> Result<Vec<Option<Late>>, DataFusionError> {
+    let Some(links) = &study.links else { return Ok(vec![None; leaves]) };
+    let mut columns: Vec<Option<String>> = vec![None; leaves];
+    each_leaf(plan, |place, scan| {
+        let Some(Link { value: Expr::Column(column), .. }) = links[place].first() else { return Ok(()) };
+        let is_text =
+            scan.source.schema().field_with_name(&column.name).is_ok_and(|field| field.data_type().is_string());
+        let is_only = links[place].iter().all(|link| link.value == links[place][0].value);
+        columns[place] = (is_text && is_only).then(|| column.name.clone());
         Ok(())
     })?;
-    let Some(links) = &study.links else { return Ok(vec![None; leaves]) };
-    let by_one_column = |links: &[Link]| {
-        let Expr::Column(column) = &links.first()?.value else { return None };
-        links.iter().all(|link| link.value == links[0].value).then(|| column.name.clone())
-    };
-    // What meets by another column as well may bring together what does not meet without it.
-    for (is_early, links) in is_early.iter_mut().zip(links) {
-        *is_early |= by_one_column(links).is_none();
+    each_leaf(relaxed, |place, _| {
+        columns[place] = None;
+        Ok(())
+    })?;
+    // What stays without a column here is read early. A leaf that meets several others may bring together what does not
+    // meet without it, so it is read early as well, and that may be what another one waits for.
+    let meets = |leaf: usize, class: usize| links[leaf].iter().any(|link| link.class == class);
+    loop {
+        let way = |leaf: usize| {
+            let classes: BTreeSet<usize> = links[leaf].iter().map(|link| link.class).collect();
+            let others = |class: usize| (0..leaves).filter(move |other| *other != leaf && meets(*other, class));
+            let mut ways = classes.into_iter().filter(|class| others(*class).next().is_some());
+            let class = ways.next()?;
+            (ways.next().is_none() && others(class).any(|other| columns[other].is_none())).then_some(class)
+        };
+        let ways: Vec<Option<usize>> = (0..leaves).map(way).collect();
+        let early = (0..leaves).find(|leaf| columns[*leaf].is_some() && ways[*leaf].is_none());
+        match early {
+            Some(leaf) => columns[leaf] = None,
+            None => {
+                let late = columns.into_iter().zip(ways);
+                return Ok(late.map(|(column, class)| Some(Late { class: class?, column: column? })).collect());
+            }
+        }
     }
-    let early_classes: BTreeSet<usize> = {
-        let early = links.iter().zip(&is_early).filter(|(_, is_early)| **is_early);
-        early.flat_map(|(links, _)| links).map(|link| link.class).collect()
-    };
-    let late = links.iter().zip(is_early).map(|(links, is_early)| {
-        let column = by_one_column(links).filter(|_| !is_early)?;
-        let classes: BTreeSet<usize> = links.iter().map(|link| link.class).collect();
-        let mut shared = classes.intersection(&early_classes);
-        let class = *shared.next()?;
-        shared.next().is_none().then_some(Late { class, column })
-    });
-    Ok(late.collect())
 }
 
 fn each_leaf(

@@ -70,9 +70,9 @@ fn visit(plan: &LogicalPlan) -> Result<Relaxed> {
         LogicalPlan::Distinct(Distinct::All(input)) => {
             let input = visit(input)?;
             // Rows that differ only in what is not known become one.
-            let counts = input.counts && input.marks.iter().all(|mark| *mark == Mark::Same);
+            let counts = input.marks.iter().all(|mark| *mark == Mark::Same);
             let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(input.plan)));
-            Ok(Relaxed { plan, counts, ..Relaxed::of(input.marks) })
+            Ok(Relaxed { plan, counts, ..Relaxed::marked(input.marks) })
         }
         LogicalPlan::Aggregate(aggregate) => visit_aggregate(aggregate),
         LogicalPlan::Window(window) => visit_window(window),
@@ -112,7 +112,7 @@ fn visit_aggregate(aggregate: &Aggregate) -> Result<Relaxed> {
         }
     }
     let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan), groups, aggregates)?);
-    Relaxed { plan, counts, ..Relaxed::of(Vec::new()) }.project(told, schema)
+    Relaxed { plan, counts, ..Relaxed::marked(Vec::new()) }.project(told, schema)
 }
 
 /// A window function is null, or anything. One that looks at other rows of its partition is null where there are none.
@@ -134,7 +134,7 @@ fn visit_window(window: &WindowNode) -> Result<Relaxed> {
             told.push((None, Mark::Unknown));
             continue;
         };
-        let looks_aside = matches!(call.fun.name(), "lag" | "lead") && call.params.args.len() <= 2;
+        let looks_aside = matches!(call.fun.name(), "lag" | "lead") && call.params.args.len() == 1;
         let params = &call.params;
         let counts_all = call.fun.name() == "count"
             && params.order_by.is_empty()
@@ -179,7 +179,7 @@ fn visit_window(window: &WindowNode) -> Result<Relaxed> {
             LogicalPlan::Window(WindowNode::try_new(named.collect(), Arc::new(plan))?)
         }
     };
-    let relaxed = Relaxed { plan, counts, ..Relaxed::of(Vec::new()) }.project(told, &window.schema)?;
+    let relaxed = Relaxed { plan, counts, ..Relaxed::marked(Vec::new()) }.project(told, &window.schema)?;
     Ok(Relaxed { pairs, ..relaxed })
 }
 
@@ -264,7 +264,7 @@ fn standing(plan: &LogicalPlan) -> Result<Option<Relaxed>> {
         LogicalPlan::SubqueryAlias(alias) => {
             let Some(input) = standing(&alias.input)? else { return Ok(None) };
             let plan = SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?;
-            Some(Relaxed { plan: LogicalPlan::SubqueryAlias(plan), ..Relaxed::of(input.marks) })
+            Some(Relaxed { plan: LogicalPlan::SubqueryAlias(plan), ..Relaxed::marked(input.marks) })
         }
         LogicalPlan::Distinct(Distinct::All(input)) => standing(input)?,
         LogicalPlan::Aggregate(aggregate) => {
@@ -309,48 +309,50 @@ fn visit_union(union: &Union) -> Result<Relaxed> {
     let counts = inputs.iter().all(|input| input.counts);
     let inputs = inputs.into_iter().map(|input| Arc::new(input.plan)).collect();
     let plan = LogicalPlan::Union(Union { inputs, schema: Arc::clone(&union.schema) });
-    Ok(Relaxed { plan, counts, ..Relaxed::of(marks) })
+    Ok(Relaxed { plan, counts, ..Relaxed::marked(marks) })
 }
 
 /// Tells whether no two rows of a plan have the same values in these columns.
-fn is_unique<'e>(plan: &LogicalPlan, mut columns: impl Iterator<Item = &'e Expr> + Clone) -> bool {
-    let names = |plan: &LogicalPlan, count: usize| -> Vec<String> {
-        plan.schema().fields().iter().take(count).map(|field| field.name().clone()).collect()
+fn is_unique<'e>(plan: &LogicalPlan, columns: impl Iterator<Item = &'e Expr> + Clone) -> bool {
+    let fields = plan.schema().fields();
+    let is_named = |name: &str| columns.clone().any(|column| column.try_as_col().is_some_and(|own| own.name == *name));
+    let named = |count: usize| {
+        // Names are all there is to go by.
+        let is_one = |name: &str| fields.iter().filter(|field| field.name() == name).count() == 1;
+        let mut keys = fields.iter().take(count).map(|field| field.name());
+        count > 0 && keys.all(|name| is_named(name) && is_one(name))
     };
-    let keys = match plan {
-        LogicalPlan::SubqueryAlias(alias) => return is_unique(&alias.input, columns),
-        LogicalPlan::Distinct(_) => names(plan, usize::MAX),
-        LogicalPlan::Aggregate(aggregate) => names(plan, aggregate.group_expr.len()),
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => is_unique(&alias.input, columns),
+        LogicalPlan::Filter(filter) => is_unique(&filter.input, columns),
+        LogicalPlan::Distinct(_) => named(fields.len()),
+        LogicalPlan::Aggregate(aggregate) => named(aggregate.group_expr.len()),
         LogicalPlan::Projection(projection) => {
             // Only where it hands the columns on as they are.
-            let inner: Option<Vec<Expr>> = columns
-                .map(|column| {
-                    let name = column.try_as_col()?.name.clone();
-                    let place = projection.schema.index_of_column_by_name(None, &name)?;
-                    let expr = projection.expr[place].clone().unalias();
-                    expr.try_as_col().is_some().then_some(expr)
+            let handed_on = fields.iter().zip(&projection.expr).filter(|(field, _)| is_named(field.name()));
+            let inner: Vec<Expr> = handed_on.map(|(_, expr)| expr.clone().unalias()).collect();
+            let is_one = |expr: &Expr| {
+                let column = expr.try_as_col();
+                column.is_some_and(|column| {
+                    projection.input.schema().fields().iter().filter(|field| *field.name() == column.name).count() == 1
                 })
-                .collect();
-            return inner.is_some_and(|inner| is_unique(&projection.input, inner.iter()));
+            };
+            inner.iter().all(is_one) && is_unique(&projection.input, inner.iter())
         }
-        _ => return false,
-    };
-    let is_named =
-        |name: &String| columns.clone().any(|column| column.try_as_col().is_some_and(|column| column.name == *name));
-    let all = keys.iter().all(is_named);
-    all && columns.next().is_some()
+        _ => false,
+    }
 }
 
 impl Relaxed {
-    /// What a plan is made from: its marks; the plan follows.
-    fn of(marks: Vec<Mark>) -> Self {
+    /// Marks of a plan that follows.
+    fn marked(marks: Vec<Mark>) -> Self {
         let plan = LogicalPlan::default();
         Self { plan, marks, counts: true, pairs: Vec::new() }
     }
 
     fn same(plan: LogicalPlan) -> Self {
         let marks = vec![Mark::Same; plan.schema().fields().len()];
-        Self { plan, ..Self::of(marks) }
+        Self { plan, ..Self::marked(marks) }
     }
 
     /// Joins another by these keys; the marks stay its own. Without keys, whatever is there meets.
@@ -381,7 +383,7 @@ impl Relaxed {
             marks.push(mark);
         }
         let plan = LogicalPlanBuilder::from(self.plan).project(exprs)?.build()?;
-        Ok(Self { plan, counts: self.counts, ..Self::of(marks) })
+        Ok(Self { plan, counts: self.counts, ..Self::marked(marks) })
     }
 
     /// Puts columns of which nothing is known beside its own: behind them, or so many before them.

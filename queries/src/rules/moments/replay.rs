@@ -17,7 +17,7 @@ use crate::error::QueryError;
 use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
 use super::super::answer::read_answer;
-use super::super::history::{Counted, History, Slice};
+use super::super::history::{Counted, History, MANY_ROWS, Slice};
 use super::super::scheduled::{Found, points, strictest};
 use super::super::window::Window;
 use super::leaf::MOMENT;
@@ -143,7 +143,7 @@ impl Moments {
             for (place, source) in self.sources.iter().enumerate() {
                 let history = history((place, source));
                 let counted = if source.late.is_some() { Counted::All } else { counted };
-                let slices = history.slices(counted).await?;
+                let slices = history.slices(MANY_ROWS, counted).await?;
                 if source.late.is_none() {
                     rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
                 }

@@ -35,9 +35,10 @@ impl Shelf {
         &mut self,
         past: impl Iterator<Item = &'p (History<'p>, Vec<Slice>)>,
     ) -> Result<Vec<Arc<SourceRows>>, QueryError> {
-        let before = std::mem::take(&mut self.0);
-        for (history, slices) in past {
-            let wording = history.wording();
+        let past: Vec<_> = past.map(|(history, slices)| (history.wording(), history, slices)).collect();
+        let mut before = std::mem::take(&mut self.0);
+        before.retain(|(wording, _)| past.iter().any(|(wanted, ..)| wanted == wording));
+        for (wording, history, slices) in past {
             let known = before.iter().find(|(other, _)| *other == wording).map(|(_, rows)| Arc::clone(rows));
             let rows = match known {
                 Some(rows) => rows,
@@ -62,6 +63,8 @@ pub(super) struct SourceRows {
 /// The rows of a source by part, and in a part by time.
 #[derive(Default)]
 struct Order {
+    /// The part of each row.
+    labels: Vec<u32>,
     rows: Vec<u32>,
     /// Where each part begins; one more at the end.
     starts: Vec<u32>,
@@ -79,17 +82,31 @@ impl Rows {
             None => source_of.iter().map(|source| vec![0; sources[*source].at.len()]).collect(),
         };
         let parts = labels.iter().flatten().max().map_or(0, |last| *last as usize + 1);
-        let orders = source_of.iter().zip(&labels).map(|(source, labels)| sources[*source].divide(labels, parts));
+        let orders = source_of.iter().zip(labels).map(|(source, labels)| sources[*source].divide(labels, parts));
         let leaves = orders.collect();
         Ok(Self { sources, leaves, parts })
     }
 
-    /// Returns the sources with the rows of these parts alone.
+    /// Returns the sources with the rows of these parts alone, and of the parts that the same rows are of in other leaves.
     pub(super) fn only(&self, parts: &[usize], source_of: &[usize]) -> Result<Vec<Arc<SourceRows>>, QueryError> {
         let mut kept: Vec<Vec<bool>> = self.sources.iter().map(|source| vec![false; source.at.len()]).collect();
-        for (leaf, source) in source_of.iter().enumerate() {
-            let rows = parts.iter().flat_map(|part| self.of_part(leaf, *part));
-            rows.for_each(|row| kept[*source][*row as usize] = true);
+        let mut is_known = vec![false; self.parts];
+        let mut new = parts.to_vec();
+        while let Some(part) = new.pop() {
+            if std::mem::replace(&mut is_known[part], true) {
+                continue;
+            }
+            for (leaf, source) in source_of.iter().enumerate() {
+                for row in self.of_part(leaf, part) {
+                    if std::mem::replace(&mut kept[*source][*row as usize], true) {
+                        continue;
+                    }
+                    let others = source_of.iter().zip(&self.leaves).filter(|(other, _)| *other == source);
+                    new.extend(
+                        others.map(|(_, leaf)| leaf.labels[*row as usize] as usize).filter(|part| !is_known[*part]),
+                    );
+                }
+            }
         }
         let sources = self.sources.iter().zip(kept).map(|(source, kept)| match &source.rows {
             Some(rows) => {
@@ -102,7 +119,7 @@ impl Rows {
 
     /// Returns a leaf's rows of a part, in the order of time.
     pub(super) fn of_part(&self, leaf: usize, part: usize) -> &[u32] {
-        let Order { rows, starts } = &self.leaves[leaf];
+        let Order { rows, starts, .. } = &self.leaves[leaf];
         &rows[starts[part] as usize..starts[part + 1] as usize]
     }
 }
@@ -145,7 +162,7 @@ impl SourceRows {
         Ok(Self { rows, at, by_time })
     }
 
-    fn divide(&self, parts: &[u32], count: usize) -> Order {
+    fn divide(&self, parts: Vec<u32>, count: usize) -> Order {
         let mut starts = vec![0_u32; count + 1];
         parts.iter().for_each(|part| starts[*part as usize + 1] += 1);
         for part in 0..count {
@@ -158,7 +175,7 @@ impl SourceRows {
             rows[*place as usize] = *row;
             *place += 1;
         }
-        Order { rows, starts }
+        Order { labels: parts, rows, starts }
     }
 }
 

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Operator};
 
-use super::super::functions::{AS_OF, IN_WINDOW};
+use super::super::functions::{AS_OF, AS_OF_FIRST, IN_WINDOW};
 use super::super::window::Window;
 use super::origin::Scope;
 
@@ -35,8 +35,8 @@ enum Side {
 
 /// Tells whether an expression speaks of the time at which it is asked.
 pub(super) fn has_marker(expr: &Expr) -> bool {
-    let is_marker =
-        |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if call.name() == AS_OF || call.name() == IN_WINDOW);
+    let markers = [AS_OF, AS_OF_FIRST, IN_WINDOW];
+    let is_marker = |expr: &Expr| matches!(expr, Expr::ScalarFunction(call) if markers.contains(&call.name()));
     expr.exists(|expr| Ok(is_marker(expr))).unwrap_or(true)
 }
 

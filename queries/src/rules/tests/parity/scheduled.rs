@@ -20,7 +20,56 @@ const CASES_MAX: usize = 100;
 const READ_LATE: [&str; 3] = ["lately_idle", "scripted_generation", "new_identity_rush"];
 
 /// What each shape of a rule's text must be answered by.
-const TEXTS: [(&str, &str, &str); 12] = [
+const TEXTS: [(&str, &str, &str); 16] = [
+    (
+        "one_after_another",
+        "account",
+        "with s as (
+            select account_id, max(received_at) as spent_at from credits where op = 'spend' and in_window(received_at)
+            group by account_id
+        ), p as (select account_id, count(*) as n from payments where in_window(received_at) group by account_id)
+        select g.account_id as entity, count(*) as observed, coalesce(max(p.n), 0) as threshold
+        from identities as g left join s on s.account_id = g.account_id left join p on p.account_id = s.account_id
+        where g.account_id is not null and in_window(g.received_at) and (s.account_id is null or p.n >= 2)
+        group by g.account_id",
+    ),
+    (
+        "bridged",
+        "account",
+        "with s as (select account_id from credits where op = 'spend' and in_window(received_at) group by account_id),
+        p as (select account_id from payments where in_window(received_at) group by account_id),
+        f as (select account_id, count(*) as n from usage where in_window(received_at) group by account_id)
+        select g.account_id as entity, count(*) as observed, max(f.n) as threshold
+        from identities as g left join s on s.account_id = g.account_id left join p on p.account_id = s.account_id
+        inner join f on f.account_id = p.account_id
+        where in_window(g.received_at) group by g.account_id",
+    ),
+    (
+        "in_two_ways",
+        "account",
+        "select entity, max(n) as observed, 1 as threshold from (
+            select i.account_id as entity, count(*) as n from identities as i left join (
+                select account_id from payments where in_window(received_at) group by account_id
+            ) as p on p.account_id = i.account_id
+            where i.account_id is not null and in_window(i.received_at) and p.account_id is null group by i.account_id
+            union all
+            select i.guest_id as entity, count(*) as n from identities as i
+            where i.guest_id is not null and in_window(i.received_at) and not exists (
+                select 1 from credits as c where c.guest_id = i.guest_id
+                    and c.received_at <= $as_of - interval '6 seconds' and c.received_at > $as_of - interval '60 seconds'
+            ) group by i.guest_id having count(distinct op) <= 2
+        ) group by entity",
+    ),
+    (
+        "in_pairs",
+        "account",
+        "select x.account_id as entity, count(*) as observed, 3 as threshold from identities as x left join (
+            select a.account_id as payer, b.account_id as member from credits as a
+            inner join usage as b on b.ip_prefix = a.ip_prefix
+            where in_window(a.received_at) and in_window(b.received_at) group by a.account_id, b.account_id
+        ) as p on p.payer = x.account_id
+        where x.account_id is not null and in_window(x.received_at) group by x.account_id having count(*) >= 3",
+    ),
     (
         "joined",
         "device",
