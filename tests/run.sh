@@ -39,6 +39,8 @@ step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
 step "tests"
+# Snapshots lie in this checkout, also where another one built the tests into the same target directory.
+export INSTA_WORKSPACE_ROOT="$PWD"
 cargo nextest run --workspace --locked --no-fail-fast 2>&1 | tee "$summary"
 
 step "program"
