@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::utils::{conjunction, disjunction, split_conjunction};
+use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 
 use super::super::functions::{AS_OF, IN_WINDOW, as_of, as_of_first};
@@ -149,8 +149,7 @@ impl Relaxed {
         }
         match expr {
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-                let each = split_conjunction(left).into_iter().chain(split_conjunction(right));
-                conjunction(each.filter_map(|part| self.kept(part)))
+                conjunction([self.kept(left), self.kept(right)].into_iter().flatten())
             }
             Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
                 disjunction([self.kept(left)?, self.kept(right)?])
@@ -194,18 +193,20 @@ impl Relaxed {
                     Operator::Lt | Operator::LtEq => Side::NoLess,
                     _ => return None,
                 };
-                let (left, right) = (self.bound(left, first)?, self.bound(right, first.other())?);
-                Some(Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op: *op, right: Box::new(right) }))
+                self.compare(left, *op, right, first)
             }
             _ => None,
         }
     }
 
+    /// Compares what is wrong on one side at most with what is wrong on the other.
+    fn compare(&self, left: &Expr, op: Operator, right: &Expr, first: Side) -> Option<Expr> {
+        let (left, right) = (self.bound(left, first)?, self.bound(right, first.other())?);
+        Some(Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) }))
+    }
+
     fn comparison(&self, left: &Expr, op: Operator, right: &Expr) -> Option<Expr> {
-        let compare = |first: Side, op: Operator| {
-            let (left, right) = (self.bound(left, first)?, self.bound(right, first.other())?);
-            Some(Expr::BinaryExpr(BinaryExpr { left: Box::new(left), op, right: Box::new(right) }))
-        };
+        let compare = |first: Side, op: Operator| self.compare(left, op, right, first);
         let compared = match op {
             Operator::Gt | Operator::GtEq => compare(Side::NoLess, op),
             Operator::Lt | Operator::LtEq => compare(Side::NoMore, op),
@@ -237,8 +238,9 @@ impl Relaxed {
         }
         let argument = params.args.first();
         let side = match func.name() {
-            "count" if params.distinct => params.args.iter().all(|arg| self.is_same(arg)).then_some(Side::NoLess)?,
-            "count" => (self.counts && params.args.iter().all(|arg| self.is_same(arg))).then_some(Side::NoLess)?,
+            "count" if (params.distinct || self.counts) && params.args.iter().all(|arg| self.is_same(arg)) => {
+                Side::NoLess
+            }
             "max" => {
                 params.args = vec![self.bound(argument?, Side::NoLess)?];
                 Side::NoLess

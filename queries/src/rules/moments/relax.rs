@@ -24,8 +24,13 @@ use super::leaf::MOMENT;
 /// The time of receipt, which every event has.
 const RECEIVED_AT: &str = "received_at";
 
+/// What a column becomes: an expression, or null where nothing is known.
+type Told = (Option<Expr>, Mark);
+
+/// A column of which nothing is known.
+const NOTHING: Told = (None, Mark::Unknown);
+
 /// A relaxed plan, and what is known of its columns.
-#[derive(Clone)]
 pub(super) struct Relaxed {
     pub(super) plan: LogicalPlan,
     pub(super) marks: Vec<Mark>,
@@ -54,7 +59,7 @@ fn visit(plan: &LogicalPlan) -> Result<Relaxed> {
         LogicalPlan::Projection(projection) => {
             let input = visit(&projection.input)?;
             let told = projection.expr.iter().map(|expr| input.value(expr)).collect();
-            input.project(told, &projection.schema)
+            project(input.plan, told, &projection.schema, input.counts)
         }
         LogicalPlan::Filter(filter) => {
             let input = visit(&filter.input)?;
@@ -64,7 +69,7 @@ fn visit(plan: &LogicalPlan) -> Result<Relaxed> {
         LogicalPlan::SubqueryAlias(alias) => {
             let input = visit(&alias.input)?;
             let plan = LogicalPlan::SubqueryAlias(SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?);
-            Ok(Relaxed { plan, marks: input.marks, counts: input.counts, pairs: Vec::new() })
+            Ok(Relaxed::new(plan, input.marks, input.counts))
         }
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => visit(&sort.input),
         LogicalPlan::Distinct(Distinct::All(input)) => {
@@ -72,7 +77,7 @@ fn visit(plan: &LogicalPlan) -> Result<Relaxed> {
             // Rows that differ only in what is not known become one.
             let counts = input.marks.iter().all(|mark| *mark == Mark::Same);
             let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(input.plan)));
-            Ok(Relaxed { plan, counts, ..Relaxed::marked(input.marks) })
+            Ok(Relaxed::new(plan, input.marks, counts))
         }
         LogicalPlan::Aggregate(aggregate) => visit_aggregate(aggregate),
         LogicalPlan::Window(window) => visit_window(window),
@@ -98,7 +103,7 @@ fn visit_aggregate(aggregate: &Aggregate) -> Result<Relaxed> {
             // Groups that differ only there become one.
             counts = false;
             groups.push(null(field.data_type())?.alias(field.name()));
-            told.push((None, Mark::Unknown));
+            told.push(NOTHING);
         }
     }
     for expr in &aggregate.aggr_expr {
@@ -108,30 +113,23 @@ fn visit_aggregate(aggregate: &Aggregate) -> Result<Relaxed> {
                 told.push((Some(Expr::Column(Column::new_unqualified(field.name()))), side.mark()));
                 aggregates.push(kept.alias(field.name()));
             }
-            None => told.push((None, Mark::Unknown)),
+            None => told.push(NOTHING),
         }
     }
     let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input.plan), groups, aggregates)?);
-    Relaxed { plan, counts, ..Relaxed::marked(Vec::new()) }.project(told, schema)
+    project(plan, told, schema, counts)
 }
 
 /// A window function is null, or anything. One that looks at other rows of its partition is null where there are none.
 fn visit_window(window: &WindowNode) -> Result<Relaxed> {
     let input = visit(&window.input)?;
     let width = input.marks.len();
-    let mut told: Vec<(Option<Expr>, Mark)> = input
-        .plan
-        .schema()
-        .columns()
-        .into_iter()
-        .zip(&input.marks)
-        .map(|(column, mark)| (Some(Expr::Column(column)), *mark))
-        .collect();
+    let mut told = input.own();
     // The functions that count the rows of a partition, each but once.
     let mut others: Vec<Expr> = Vec::new();
     for (expr, field) in window.window_expr.iter().zip(window.schema.fields().iter().skip(width)) {
         let Expr::WindowFunction(call) = expr.clone().unalias() else {
-            told.push((None, Mark::Unknown));
+            told.push(NOTHING);
             continue;
         };
         let looks_aside = matches!(call.fun.name(), "lag" | "lead") && call.params.args.len() == 1;
@@ -142,7 +140,7 @@ fn visit_window(window: &WindowNode) -> Result<Relaxed> {
             && !params.distinct
             && params.args.iter().all(|arg| matches!(arg, Expr::Literal(..)));
         if !(looks_aside || counts_all) || !input.counts {
-            told.push((None, Mark::Unknown));
+            told.push(NOTHING);
             continue;
         }
         let partition_by: Vec<Expr> = params.partition_by.iter().filter(|expr| input.is_same(expr)).cloned().collect();
@@ -179,8 +177,7 @@ fn visit_window(window: &WindowNode) -> Result<Relaxed> {
             LogicalPlan::Window(WindowNode::try_new(named.collect(), Arc::new(plan))?)
         }
     };
-    let relaxed = Relaxed { plan, counts, ..Relaxed::marked(Vec::new()) }.project(told, &window.schema)?;
-    Ok(Relaxed { pairs, ..relaxed })
+    Ok(Relaxed { pairs, ..project(plan, told, &window.schema, counts)? })
 }
 
 fn visit_join(join: &Join) -> Result<Relaxed> {
@@ -254,28 +251,21 @@ fn standing(plan: &LogicalPlan) -> Result<Option<Relaxed>> {
         }
         LogicalPlan::Projection(projection) => {
             let Some(input) = standing(&projection.input)? else { return Ok(None) };
-            let told = projection.expr.iter().map(|expr| match input.is_same(expr) {
-                true => (Some(expr.clone()), Mark::Same),
-                false => (None, Mark::Unknown),
-            });
-            let told = told.collect();
-            Some(input.project(told, &projection.schema)?)
+            let told = projection.expr.iter().map(|expr| input.same_or_nothing(expr)).collect();
+            Some(project(input.plan, told, &projection.schema, input.counts)?)
         }
         LogicalPlan::SubqueryAlias(alias) => {
             let Some(input) = standing(&alias.input)? else { return Ok(None) };
             let plan = SubqueryAlias::try_new(Arc::new(input.plan), alias.alias.clone())?;
-            Some(Relaxed { plan: LogicalPlan::SubqueryAlias(plan), ..Relaxed::marked(input.marks) })
+            Some(Relaxed::new(LogicalPlan::SubqueryAlias(plan), input.marks, input.counts))
         }
         LogicalPlan::Distinct(Distinct::All(input)) => standing(input)?,
         LogicalPlan::Aggregate(aggregate) => {
             // A group is there as long as one of its rows is.
             let Some(input) = standing(&aggregate.input)? else { return Ok(None) };
-            let groups = aggregate.group_expr.iter().map(|expr| match input.is_same(expr) {
-                true => (Some(expr.clone()), Mark::Same),
-                false => (None, Mark::Unknown),
-            });
-            let told = groups.chain(aggregate.aggr_expr.iter().map(|_| (None, Mark::Unknown))).collect();
-            Some(input.project(told, &aggregate.schema)?)
+            let groups = aggregate.group_expr.iter().map(|expr| input.same_or_nothing(expr));
+            let told = groups.chain(aggregate.aggr_expr.iter().map(|_| NOTHING)).collect();
+            Some(project(input.plan, told, &aggregate.schema, input.counts)?)
         }
         _ => None,
     })
@@ -309,7 +299,7 @@ fn visit_union(union: &Union) -> Result<Relaxed> {
     let counts = inputs.iter().all(|input| input.counts);
     let inputs = inputs.into_iter().map(|input| Arc::new(input.plan)).collect();
     let plan = LogicalPlan::Union(Union { inputs, schema: Arc::clone(&union.schema) });
-    Ok(Relaxed { plan, counts, ..Relaxed::marked(marks) })
+    Ok(Relaxed::new(plan, marks, counts))
 }
 
 /// Tells whether no two rows of a plan have the same values in these columns.
@@ -343,16 +333,41 @@ fn is_unique<'e>(plan: &LogicalPlan, columns: impl Iterator<Item = &'e Expr> + C
     }
 }
 
+/// Gives a plan the columns of a schema.
+fn project(plan: LogicalPlan, told: Vec<Told>, schema: &DFSchemaRef, counts: bool) -> Result<Relaxed> {
+    let mut exprs = Vec::with_capacity(told.len());
+    let mut marks = Vec::with_capacity(told.len());
+    for ((expr, mark), (qualifier, field)) in told.into_iter().zip(schema.iter()) {
+        let expr = match expr {
+            Some(expr) => expr,
+            None => null(field.data_type())?,
+        };
+        let is_named = matches!(&expr, Expr::Column(column)
+            if column.name == *field.name() && column.relation.as_ref() == qualifier);
+        exprs.push(if is_named { expr } else { expr.alias_qualified(qualifier.cloned(), field.name()) });
+        marks.push(mark);
+    }
+    Ok(Relaxed::new(LogicalPlanBuilder::from(plan).project(exprs)?.build()?, marks, counts))
+}
+
 impl Relaxed {
-    /// Marks of a plan that follows.
-    fn marked(marks: Vec<Mark>) -> Self {
-        let plan = LogicalPlan::default();
-        Self { plan, marks, counts: true, pairs: Vec::new() }
+    const fn new(plan: LogicalPlan, marks: Vec<Mark>, counts: bool) -> Self {
+        Self { plan, marks, counts, pairs: Vec::new() }
     }
 
     fn same(plan: LogicalPlan) -> Self {
         let marks = vec![Mark::Same; plan.schema().fields().len()];
-        Self { plan, ..Self::marked(marks) }
+        Self::new(plan, marks, true)
+    }
+
+    /// Returns its columns as they are.
+    fn own(&self) -> Vec<Told> {
+        let columns = self.plan.schema().columns().into_iter().map(|column| Some(Expr::Column(column)));
+        columns.zip(self.marks.iter().copied()).collect()
+    }
+
+    fn same_or_nothing(&self, expr: &Expr) -> Told {
+        if self.is_same(expr) { (Some(expr.clone()), Mark::Same) } else { NOTHING }
     }
 
     /// Joins another by these keys; the marks stay its own. Without keys, whatever is there meets.
@@ -368,40 +383,12 @@ impl Relaxed {
         Ok(Self { plan, ..self })
     }
 
-    /// Gives the plan the columns of a schema: each an expression, or null where nothing is known.
-    fn project(self, told: Vec<(Option<Expr>, Mark)>, schema: &DFSchemaRef) -> Result<Self> {
-        let mut exprs = Vec::with_capacity(told.len());
-        let mut marks = Vec::with_capacity(told.len());
-        for ((expr, mark), (qualifier, field)) in told.into_iter().zip(schema.iter()) {
-            let expr = match expr {
-                Some(expr) => expr,
-                None => null(field.data_type())?,
-            };
-            let is_named = matches!(&expr, Expr::Column(column)
-                if column.name == *field.name() && column.relation.as_ref() == qualifier);
-            exprs.push(if is_named { expr } else { expr.alias_qualified(qualifier.cloned(), field.name()) });
-            marks.push(mark);
-        }
-        let plan = LogicalPlanBuilder::from(self.plan).project(exprs)?.build()?;
-        Ok(Self { plan, counts: self.counts, ..Self::marked(marks) })
-    }
-
     /// Puts columns of which nothing is known beside its own: behind them, or so many before them.
     fn beside(self, before: Option<usize>, schema: &DFSchemaRef, counts: bool) -> Result<Self> {
-        let own: Vec<(Option<Expr>, Mark)> = self
-            .plan
-            .schema()
-            .columns()
-            .into_iter()
-            .zip(&self.marks)
-            .map(|(column, mark)| (Some(Expr::Column(column)), *mark))
-            .collect();
-        let unknown = schema.fields().len() - own.len();
-        let mut told = vec![(None, Mark::Unknown); before.unwrap_or(0)];
-        told.extend(own);
-        told.resize(told.len() + unknown - before.unwrap_or(0), (None, Mark::Unknown));
-        let pairs = self.pairs.clone();
-        Ok(Self { counts, pairs, ..self.project(told, schema)? })
+        let mut told = vec![NOTHING; before.unwrap_or(0)];
+        told.extend(self.own());
+        told.resize(schema.fields().len(), NOTHING);
+        Ok(Self { pairs: self.pairs, ..project(self.plan, told, schema, counts)? })
     }
 
     /// Returns the keys of a join that both sides have the same.

@@ -1,5 +1,4 @@
-//! The past, moment by moment: chooses the moments, asks the plan for many at once, and lets hits open, change and end as they
-//! would have.
+//! The past, moment by moment: chooses the moments, and asks the plan for many at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,20 +9,18 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use datafusion::logical_expr::LogicalPlan;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use hashbrown::HashMap;
 
-use crate::engine::{Engine, Tables};
+use crate::engine::Engine;
 use crate::error::QueryError;
 use crate::hits::{Evaluation, HitBook, Lifecycle, Transition};
 
 use super::super::answer::read_answer;
-use super::super::history::{Counted, History, MANY_ROWS, Slice};
-use super::super::scheduled::{Found, points, strictest};
 use super::super::window::Window;
+use super::Moments;
+use super::answers::{Change, tell};
 use super::leaf::MOMENT;
-use super::rows::{Rows, Shelf, SourceRows, values_of_class};
+use super::rows::Rows;
 use super::sieve::Span;
-use super::{Late, Moments, Source};
 
 /// Rows that are asked about at once: enough that planning costs nothing, few enough for one query's memory.
 const ROWS_TOGETHER: usize = 400_000;
@@ -31,14 +28,8 @@ const ROWS_TOGETHER: usize = 400_000;
 const MOMENTS_TOGETHER: usize = 50_000;
 /// Rows that a replay may hand to its plan in all, each as often as it is asked about; past it moments are left out.
 const ROWS_ASKED_MAX: u64 = 400_000_000;
-
-/// Rows that a replay may hold.
-const ROWS_HELD_MAX: u64 = 6_000_000;
 /// A stretch that is not divided further.
 const SHORT_US: i64 = 3_600_000_000;
-
-/// What matters to a stretch, source by source: the past of its table, and the slices that hold rows.
-type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
 
 /// The moments of one replay: from the first to the last, whole multiples of the pace.
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +63,6 @@ impl Stretch {
     }
 }
 
-/// What a part answers from a moment on.
-struct Change {
-    at: i64,
-    part: usize,
-    found: Vec<(Arc<str>, Evaluation)>,
-}
-
 /// Moments that are asked about together.
 pub(super) struct Chunk {
     /// The first and the last time, and the part of each.
@@ -89,73 +73,6 @@ pub(super) struct Chunk {
 }
 
 impl Moments {
-    /// Returns the first time of receipt of a leaf that matters at a moment.
-    pub(super) fn from(&self, leaf: usize, as_of: i64) -> i64 {
-        self.study.passing[leaf].horizon_us.map_or(0, |horizon| as_of - horizon)
-    }
-
-    /// Reads what matters to a stretch, and divides it into parts. None if it is more rows than can be held.
-    pub(crate) async fn read(
-        &self,
-        (engine, tables): (&Engine, &Tables),
-        stretch: Stretch,
-        shelf: &mut Shelf,
-    ) -> Result<Option<Rows>, QueryError> {
-        let Some(past) = self.look((engine, tables), stretch).await? else { return Ok(None) };
-        let source_of: Vec<usize> = self.reads.iter().map(|read| read.source).collect();
-        let links = self.study.links.as_deref();
-        let is_late = |place: usize| self.sources[place].late.is_some();
-        let (early, late): (Vec<_>, Vec<_>) = past.into_iter().enumerate().partition(|(place, _)| !is_late(*place));
-        let nothing = Arc::new(SourceRows::default());
-        let mut sources: Vec<_> = self.sources.iter().map(|_| Arc::clone(&nothing)).collect();
-        for ((place, _), rows) in early.iter().zip(shelf.read(early.iter().map(|(_, past)| past)).await?) {
-            sources[*place] = rows;
-        }
-        let rows = Rows::divide(sources, &source_of, links)?;
-        let Some(relaxed) = self.relaxed.as_ref().filter(|_| !late.is_empty()) else { return Ok(Some(rows)) };
-        let parts = self.whole_parts(engine, &rows, relaxed, stretch, |_, _| {}).await?;
-        let mut sources = rows.only(&parts, &source_of)?;
-        let mut held: u64 = sources.iter().map(|source| source.at.len() as u64).sum();
-        for (place, (history, slices)) in late {
-            let Some(Late { class, column }) = &self.sources[place].late else { continue };
-            let values = values_of_class(&sources, &source_of, links.unwrap_or_default(), *class)?;
-            let rows = SourceRows::read(&history, &slices, Some((column, &values))).await?;
-            held += rows.at.len() as u64;
-            sources[place] = Arc::new(rows);
-        }
-        (held <= ROWS_HELD_MAX).then(|| Rows::divide(sources, &source_of, links)).transpose()
-    }
-
-    /// Returns the pasts of the sources. None if they are more rows than can be held.
-    async fn look<'a>(
-        &'a self,
-        (engine, tables): (&'a Engine, &'a Tables),
-        stretch: Stretch,
-    ) -> Result<Option<Past<'a>>, QueryError> {
-        let history = |(place, source): (usize, &'a Source)| {
-            let leaves = (0..self.leaves.len()).filter(|leaf| self.reads[*leaf].source == place);
-            let first = leaves.map(|leaf| self.from(leaf, stretch.first)).min().unwrap_or(stretch.first);
-            let (columns, condition) = (source.columns.clone(), source.condition.clone());
-            History::new(engine, tables, &source.table, columns, condition, (first, stretch.last))
-        };
-        for counted in [Counted::All, Counted::OfCondition] {
-            let (mut past, mut rows) = (Vec::new(), 0);
-            for (place, source) in self.sources.iter().enumerate() {
-                let history = history((place, source));
-                let counted = if source.late.is_some() { Counted::All } else { counted };
-                let slices = history.slices(MANY_ROWS, counted).await?;
-                if source.late.is_none() {
-                    rows += slices.iter().map(|slice| slice.rows.unsigned_abs()).sum::<u64>();
-                }
-                past.push((history, slices));
-            }
-            if rows <= ROWS_HELD_MAX {
-                return Ok(Some(past));
-            }
-        }
-        Ok(None)
-    }
-
     /// Lets hits open, change and end over a stretch of the past. `hits` may have begun before it. Returns whether moments
     /// were left out.
     pub(crate) async fn replay(
@@ -385,68 +302,4 @@ fn with_moments(
     fields.push(Arc::new(Field::new(MOMENT, DataType::Int64, false)));
     picked.push(Arc::new(Int64Array::from(numbers)));
     RecordBatch::try_new(Arc::new(Schema::new(fields)), picked).map(Some)
-}
-
-/// Lets the hits live through what changed, in the order of time.
-fn tell(changes: Vec<Change>, stretch: Stretch, hits: &mut Lifecycle, book: &HitBook, out: &mut Vec<Transition>) {
-    let mut now = Answers::default();
-    let mut changes = changes.into_iter().peekable();
-    let mut at = stretch.first;
-    loop {
-        // Where nothing changed, every run in between found what the one before it had found.
-        hits.pass_time(at, at - stretch.pace, book, out);
-        let mut touched = BTreeSet::new();
-        while let Some(change) = changes.next_if(|change| change.at == at) {
-            now.put(change.part, change.found, &mut touched);
-        }
-        if at == stretch.first {
-            points(hits, &now.all(), at, book, out);
-        } else {
-            for entity in touched {
-                hits.point(&entity, now.of(&entity), at, book, out);
-            }
-        }
-        hits.close_ended(at, true, book, out);
-        match changes.peek() {
-            Some(change) => at = change.at,
-            None => break,
-        }
-    }
-    hits.pass_time(stretch.last, stretch.last, book, out);
-    hits.prolong_true(stretch.last, book);
-}
-
-/// What all parts answer at one time.
-#[derive(Default)]
-struct Answers {
-    by_part: HashMap<usize, Vec<Arc<str>>>,
-    by_entity: HashMap<Arc<str>, Vec<(usize, Evaluation)>>,
-}
-
-impl Answers {
-    fn put(&mut self, part: usize, found: Vec<(Arc<str>, Evaluation)>, touched: &mut BTreeSet<Arc<str>>) {
-        for entity in self.by_part.remove(&part).unwrap_or_default() {
-            if let Some(of_entity) = self.by_entity.get_mut(&entity) {
-                of_entity.retain(|(other, _)| *other != part);
-                if of_entity.is_empty() {
-                    self.by_entity.remove(&entity);
-                }
-            }
-            touched.insert(entity);
-        }
-        for (entity, evaluation) in found {
-            self.by_part.entry(part).or_default().push(Arc::clone(&entity));
-            self.by_entity.entry(Arc::clone(&entity)).or_default().push((part, evaluation));
-            touched.insert(entity);
-        }
-    }
-
-    /// Returns what the rule says of an entity: its strictest row, of whatever part.
-    fn of(&self, entity: &str) -> Option<Evaluation> {
-        strictest(self.by_entity.get(entity)?.iter().map(|(_, evaluation)| evaluation)).cloned()
-    }
-
-    fn all(&self) -> Found {
-        self.by_entity.keys().filter_map(|entity| Some((Arc::clone(entity), self.of(entity)?))).collect()
-    }
 }

@@ -61,7 +61,6 @@ pub(super) struct SourceRows {
 }
 
 /// The rows of a source by part, and in a part by time.
-#[derive(Default)]
 struct Order {
     /// The part of each row.
     labels: Vec<u32>,
