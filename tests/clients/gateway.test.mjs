@@ -38,7 +38,8 @@ before(async () => {
   app = createServer((request, response) => {
     reached.push(request);
     response.statusCode = request.url.endsWith("/forbidden") ? 403 : 200;
-    response.end("the app");
+    // It reads the body first: nginx takes it for broken if it answers and hangs up while the body is still on its way.
+    request.resume().once("end", () => response.end("the app"));
   });
   await new Promise((resolve) => app.listen(0, "127.0.0.1", resolve));
   dir = await mkdtemp(join(tmpdir(), "weir-nginx-"));
