@@ -70,14 +70,21 @@ impl Sessions {
         Ok(Self { base: Arc::new(base), runtime })
     }
 
-    /// Builds the session of one query over these tables, its reservations made in this pool.
-    pub(super) fn session(&self, tables: Tables, pool: Arc<dyn MemoryPool>) -> Result<SessionState, QueryError> {
+    /// Builds the session of one query over these tables, its reservations made in this pool, its work divided into so
+    /// many partitions.
+    pub(super) fn session(
+        &self,
+        tables: Tables,
+        pool: Arc<dyn MemoryPool>,
+        partitions: usize,
+    ) -> Result<SessionState, QueryError> {
         let runtime = RuntimeEnvBuilder::from_runtime_env(&self.runtime)
             .with_memory_pool(pool)
             .build_arc()
             .map_err(|error| QueryError::Internal(format!("no session for the query: {error}")))?;
         let builder = SessionStateBuilder::new_from_existing(self.base.as_ref().clone()).with_runtime_env(runtime);
         let mut state = builder.with_catalog_list(catalogs(tables, Arc::clone(&self.base))).build();
+        state.config_mut().options_mut().execution.target_partitions = partitions.max(1);
         // Now is one moment for the whole query, and known to the planner, which prunes files by it.
         state.mark_start_execution();
         Ok(state)

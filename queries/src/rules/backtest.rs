@@ -12,7 +12,7 @@ use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, Restraint, Transition, TransitionKind};
 
-use super::history::{Counted, FEW_ROWS, History};
+use super::history::{History, Past, SORTED_ROWS};
 use super::live::new_state;
 use super::moments::{Moments, Shelf, Stretch};
 use super::rule::Rule;
@@ -92,22 +92,21 @@ impl Backtest {
         let shares = Shares::new(self.rules.len(), progress);
         let (live, scheduled): (Vec<usize>, Vec<usize>) =
             (0..self.rules.len()).partition(|place| self.rules[*place].is_live());
-        let mut results = vec![BacktestHits::default(); self.rules.len()];
-        let replayed = self.replay(&live, engine, tables, |done, total| {
+        let past = &Past::new(engine, tables);
+        let replayed = self.replay(&live, past, |done, total| {
             live.iter().for_each(|place| shares.note(*place, done, total));
         });
-        for (place, found) in live.iter().zip(replayed.await?) {
-            results[*place] = found;
-        }
-        // While the rows of one are sorted, those of another are read.
         let shares = &shares;
         let runs = scheduled.into_iter().map(|place| async move {
             let tell = |done, total| shares.note(place, done, total);
-            let found = self.step_through(&self.rules[place], engine, tables, tell).await?;
+            let found = self.step_through(&self.rules[place], past, tell).await?;
             Ok::<_, QueryError>((place, found))
         });
-        let mut runs = futures::stream::iter(runs).buffer_unordered(TOGETHER);
-        while let Some((place, found)) = runs.try_next().await? {
+        // While the rows of one are sorted, those of another are read.
+        let runs = futures::stream::iter(runs).buffer_unordered(TOGETHER).try_collect::<Vec<_>>();
+        let (replayed, found) = futures::try_join!(replayed, runs)?;
+        let mut results = vec![BacktestHits::default(); self.rules.len()];
+        for (place, found) in live.iter().copied().zip(replayed).chain(found) {
             results[place] = found;
         }
         Ok(results)
@@ -117,8 +116,7 @@ impl Backtest {
     async fn replay(
         &self,
         places: &[usize],
-        engine: &Engine,
-        tables: &Tables,
+        past: &Past<'_>,
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<Vec<BacktestHits>, QueryError> {
         let mut replays: Vec<Replay> = places.iter().map(|place| Replay::new(&self.rules[*place])).collect();
@@ -130,7 +128,7 @@ impl Backtest {
                 replays.iter_mut().filter(|replay| replay.tables().any(|name| name == *table)).collect();
             let (done, tables_read) = (done as u64, names.len() as u64);
             let tell = |rows: u64, total: u64| progress(done * total + rows, tables_read * total);
-            self.replay_table(table, of_table, engine, tables, tell).await?;
+            self.replay_table(table, of_table, past, tell).await?;
         }
         Ok(replays.into_iter().map(|replay| replay.finish(self.from, self.to)).collect())
     }
@@ -139,16 +137,15 @@ impl Backtest {
         &self,
         table: &str,
         mut replays: Vec<&mut Replay>,
-        engine: &Engine,
-        tables: &Tables,
+        past: &Past<'_>,
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<(), QueryError> {
         let start = replays.iter().map(|replay| replay.start(self.from)).min().unwrap_or(self.from);
         let history = {
             let shapes = replays.iter().flat_map(|replay| &replay.tracks).map(|track| &*track.shape);
-            History::of(engine, tables, table, shapes, (start, self.to))
+            History::of(past, table, shapes, (start, self.to))
         };
-        let slices = history.slices(FEW_ROWS, Counted::OfCondition).await?;
+        let slices = history.slices(SORTED_ROWS).await?;
         let rows = |slices: &[super::history::Slice]| slices.iter().map(|slice| slice.rows).sum::<i64>().unsigned_abs();
         let total = rows(&slices);
         for (done, slice) in slices.iter().enumerate() {
@@ -164,8 +161,7 @@ impl Backtest {
     async fn step_through(
         &self,
         rule: &Arc<Rule>,
-        engine: &Engine,
-        tables: &Tables,
+        past: &Past<'_>,
         progress: impl Fn(u64, u64) + Send + Sync,
     ) -> Result<BacktestHits, QueryError> {
         let mut all = BacktestHits::default();
@@ -173,12 +169,12 @@ impl Backtest {
         let kinds = rule.headers.entities.len() as u64;
         for (number, kind) in (0..).zip(&rule.headers.entities) {
             let progress = |done: u64, total: u64| progress(number * total + done, kinds * total);
-            let mut run = ScheduledRun::new(rule, *kind, (engine, tables));
+            let mut run = ScheduledRun::new(rule, *kind, past);
             // Hits that were open when the range began opened at most their time to live before.
             let start = self.from.saturating_sub(rule.headers.ttl_us);
             let pace = self.pace_us.unwrap_or_else(|| rule.headers.pace_us()).max(1);
             let stretch = Stretch { first: start, last: self.to, pace }.aligned();
-            match Moments::of(engine, tables, rule, *kind) {
+            match Moments::of(past.engine, past.tables, rule, *kind) {
                 Ok(moments) => run.replay(&moments, stretch, &mut shelf, progress).await?,
                 Err(reason) => {
                     tracing::info!(rule.name = %rule.name, reason, "a rule is asked moment by moment");
@@ -198,7 +194,7 @@ impl Backtest {
 struct ScheduledRun<'a> {
     rule: &'a Arc<Rule>,
     kind: EntityKind,
-    of: (&'a Engine, &'a Tables),
+    past: &'a Past<'a>,
     hits: Lifecycle,
     book: HitBook,
     found: Found,
@@ -206,9 +202,9 @@ struct ScheduledRun<'a> {
 }
 
 impl<'a> ScheduledRun<'a> {
-    fn new(rule: &'a Arc<Rule>, kind: EntityKind, of: (&'a Engine, &'a Tables)) -> Self {
+    fn new(rule: &'a Arc<Rule>, kind: EntityKind, past: &'a Past<'a>) -> Self {
         let hits = Lifecycle::new(rule.terms(kind, Mode::Shadow));
-        Self { rule, kind, of, hits, book: HitBook::new(), found: Found::default(), approximate: false }
+        Self { rule, kind, past, hits, book: HitBook::new(), found: Found::default(), approximate: false }
     }
 
     /// Goes through many moments at once, in stretches whose rows fit into memory.
@@ -223,7 +219,7 @@ impl<'a> ScheduledRun<'a> {
         let mut done = 0;
         let mut stretches = vec![whole];
         while let Some(stretch) = stretches.pop().filter(|stretch| stretch.first <= stretch.last) {
-            let Some(rows) = moments.read(self.of, stretch, shelf).await? else {
+            let Some(rows) = moments.read(self.past, stretch, shelf).await? else {
                 if let Some((earlier, later)) = stretch.halves() {
                     stretches.extend([later, earlier]);
                     continue;
@@ -237,7 +233,7 @@ impl<'a> ScheduledRun<'a> {
                 progress(done + stretch.moments() * part / parts.max(1), total);
             };
             let out = (&self.book, &mut transitions);
-            self.approximate |= moments.replay(self.of.0, (stretch, &rows), &mut self.hits, out, tell).await?;
+            self.approximate |= moments.replay(self.past.engine, (stretch, &rows), &mut self.hits, out, tell).await?;
             self.found.take(transitions);
             done += stretch.moments();
         }
@@ -249,7 +245,7 @@ impl<'a> ScheduledRun<'a> {
         let least = stretch.moments().div_ceil(EVALUATIONS_MAX).max(1);
         let step = stretch.pace * i64::try_from(least).unwrap_or(i64::MAX / stretch.pace);
         let stretch = Stretch { pace: step, ..stretch }.aligned();
-        let (total, (engine, tables)) = (stretch.moments(), self.of);
+        let (total, Past { engine, tables, .. }) = (stretch.moments(), self.past);
         self.approximate |= least > 1;
         for (done, as_of) in (0..total).zip((0..).map(|n| stretch.first + n * step)) {
             progress(done, total);

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow::datatypes::{DataType, Schema};
 
 use crate::catalogue::SourceProblem;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
@@ -138,14 +139,11 @@ impl LiveRules {
         let mut inner = self.lock();
         let mut transitions = Vec::new();
         let mut waited_for = BTreeSet::new();
+        let views = with_views(batch, |column| inner.rules.iter().any(|live| live.reads(table, column)));
         for live in &mut inner.rules {
             if live.is_warm {
-                live.observe(
-                    table,
-                    batch,
-                    received_at,
-                    &mut Outcome { book: &self.book, transitions: &mut transitions },
-                );
+                let to = &mut Outcome { book: &self.book, transitions: &mut transitions };
+                live.observe(table, &views, received_at, to);
             } else {
                 waited_for.extend(live.columns_of(table));
             }
@@ -267,6 +265,11 @@ impl LiveRule {
         }
     }
 
+    fn reads(&self, table: &str, column: &str) -> bool {
+        let tracks = self.tracks.iter().filter(|track| track.shape.table() == table);
+        tracks.flat_map(|track| track.shape.columns()).any(|name| name == column)
+    }
+
     fn columns_of(&self, table: &str) -> Vec<String> {
         let tracks = self.tracks.iter().filter(|track| track.shape.table() == table);
         let mut columns: Vec<String> = tracks.flat_map(|track| track.shape.columns().map(str::to_owned)).collect();
@@ -282,6 +285,28 @@ impl LiveRule {
             self.tracks.iter_mut().for_each(|track| track.hits.set_mode(mode, now, book, out));
         }
     }
+}
+
+/// Returns the columns that are read, text as the rules' plans know it: changed once for all rules.
+fn with_views(batch: &RecordBatch, is_read: impl Fn(&str) -> bool) -> RecordBatch {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        // The time of receipt is the time of a batch that lacks it, also for rules that do not name it.
+        if !is_read(field.name()) && field.name() != "received_at" {
+            continue;
+        }
+        let (field, column) = match column.as_string_opt::<i32>() {
+            Some(texts) => {
+                let field = field.as_ref().clone().with_data_type(DataType::Utf8View);
+                (Arc::new(field), Arc::new(StringViewArray::from(texts)) as ArrayRef)
+            }
+            None => (Arc::clone(field), Arc::clone(column)),
+        };
+        fields.push(field);
+        columns.push(column);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).expect("columns of one batch")
 }
 
 /// Orders the transitions of several rules by time; those of one rule already are.

@@ -16,7 +16,7 @@ use crate::error::QueryError;
 use crate::hits::{Evaluation, Transition};
 
 use super::contribution::Rows;
-use super::history::{Counted, FEW_ROWS, History};
+use super::history::{FEW_ROWS, History, Past};
 use super::live::{LiveRules, new_state};
 use super::rule::Rule;
 use super::shape::LiveShape;
@@ -58,11 +58,11 @@ impl LiveRules {
     /// # Errors
     /// Rules stay cold; call it again.
     pub async fn rebuild(&self, engine: &Engine, tables: &Tables, up_to: i64) -> Result<Vec<Transition>, RebuildError> {
-        let mut drafts = self.drafts();
+        let (mut drafts, past) = (self.drafts(), Past::new(engine, tables));
         let names: BTreeSet<String> = drafts.iter().map(|draft| draft.shape.table().to_owned()).collect();
         for table in &names {
             let of_table = drafts.iter_mut().filter(|draft| draft.shape.table() == table);
-            fill(engine, tables, table, &mut of_table.collect::<Vec<_>>(), up_to).await?;
+            fill(&past, table, &mut of_table.collect::<Vec<_>>(), up_to).await?;
         }
         for draft in &mut drafts {
             draft.judge()?;
@@ -70,7 +70,7 @@ impl LiveRules {
         for table in &names {
             let is_wanted = |draft: &&mut Draft| draft.shape.table() == table && !draft.is_true.is_empty();
             let mut of_table: Vec<&mut Draft> = drafts.iter_mut().filter(is_wanted).collect();
-            find_last_exits(engine, tables, table, &mut of_table, up_to).await?;
+            find_last_exits(&past, table, &mut of_table, up_to).await?;
         }
         self.put(drafts, up_to)
     }
@@ -188,16 +188,10 @@ fn times_of(rows: &Rows) -> impl Iterator<Item = (Option<&str>, i64)> {
     })
 }
 
-async fn fill(
-    engine: &Engine,
-    tables: &Tables,
-    table: &str,
-    drafts: &mut [&mut Draft],
-    up_to: i64,
-) -> Result<(), QueryError> {
+async fn fill(past: &Past<'_>, table: &str, drafts: &mut [&mut Draft], up_to: i64) -> Result<(), QueryError> {
     let Some(from) = drafts.iter().map(|draft| draft.window.start(up_to)).min() else { return Ok(()) };
-    let history = history(engine, tables, table, drafts, (from, up_to));
-    for slice in history.slices(FEW_ROWS, Counted::All).await? {
+    let history = history(past, table, drafts, (from, up_to));
+    for slice in history.slices(FEW_ROWS).await? {
         let add = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.add(batch, up_to));
         history.read(&slice, add).await?;
     }
@@ -205,8 +199,7 @@ async fn fill(
 }
 
 async fn find_last_exits(
-    engine: &Engine,
-    tables: &Tables,
+    past: &Past<'_>,
     table: &str,
     drafts: &mut [&mut Draft],
     up_to: i64,
@@ -217,20 +210,14 @@ async fn find_last_exits(
         (start - draft.window.length_us(), start - 1)
     });
     let Some(range) = range.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))) else { return Ok(()) };
-    let history = history(engine, tables, table, drafts, range);
-    for slice in history.slices(FEW_ROWS, Counted::All).await? {
+    let history = history(past, table, drafts, range);
+    for slice in history.slices(FEW_ROWS).await? {
         let note = |batch: &RecordBatch| drafts.iter_mut().try_for_each(|draft| draft.note_exits(batch, up_to));
         history.read(&slice, note).await?;
     }
     Ok(())
 }
 
-fn history<'a>(
-    engine: &'a Engine,
-    tables: &'a Tables,
-    table: &'a str,
-    drafts: &[&mut Draft],
-    range: (i64, i64),
-) -> History<'a> {
-    History::of(engine, tables, table, drafts.iter().map(|draft| &*draft.shape), range)
+fn history<'a>(past: &'a Past<'a>, table: &'a str, drafts: &[&mut Draft], range: (i64, i64)) -> History<'a> {
+    History::of(past, table, drafts.iter().map(|draft| &*draft.shape), range)
 }

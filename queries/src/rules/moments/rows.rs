@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
+use arrow::array::{AsArray, RecordBatch, StringViewArray};
 use arrow::compute::{cast, concat_batches, filter_record_batch};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{DFSchema, DataFusionError};
@@ -14,7 +14,7 @@ use petgraph::unionfind::UnionFind;
 
 use crate::error::QueryError;
 
-use super::super::history::{History, Slice};
+use super::super::history::{History, Slice, tight};
 use super::super::shape::{evaluate, prepare};
 use super::study::Link;
 
@@ -56,8 +56,6 @@ pub(super) struct SourceRows {
     pub(super) rows: Option<RecordBatch>,
     /// When each was received.
     pub(super) at: Vec<i64>,
-    /// The rows in the order of time.
-    by_time: Vec<u32>,
 }
 
 /// The rows of a source by part, and in a part by time.
@@ -155,10 +153,7 @@ impl SourceRows {
         let times = rows.as_ref().and_then(|rows| rows.column_by_name("received_at"));
         let times = times.map(|times| cast(times, &DataType::Int64)).transpose().map_err(internal)?;
         let at = times.map_or_else(Vec::new, |times| times.as_primitive::<Int64Type>().values().to_vec());
-        let count = u32::try_from(at.len()).expect("bounded by what a replay may read");
-        let mut by_time: Vec<u32> = (0..count).collect();
-        by_time.sort_by_key(|row| at[*row as usize]);
-        Ok(Self { rows, at, by_time })
+        Ok(Self { rows, at })
     }
 
     fn divide(&self, parts: Vec<u32>, count: usize) -> Order {
@@ -169,10 +164,14 @@ impl SourceRows {
         }
         let mut next = starts.clone();
         let mut rows = vec![0; parts.len()];
-        for row in &self.by_time {
-            let place = &mut next[parts[*row as usize] as usize];
-            rows[*place as usize] = *row;
+        for (row, part) in (0..).zip(&parts) {
+            let place = &mut next[*part as usize];
+            rows[*place as usize] = row;
             *place += 1;
+        }
+        // Rows of one part mostly lie in the order of time already.
+        for bounds in starts.windows(2) {
+            rows[bounds[0] as usize..bounds[1] as usize].sort_by_key(|row: &u32| self.at[*row as usize]);
         }
         Order { labels: parts, rows, starts }
     }
@@ -204,10 +203,16 @@ fn labels(
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(new) => new.insert(hashes_of(&link.value, rows, &hasher)?),
                 };
+                // Rows of one person mostly lie side by side.
+                let mut before = None;
                 for (row, hash) in (*first..).zip(hashes) {
-                    if let Some(hash) = hash.or(link.nulls_meet.then_some(0)) {
-                        sets.union(*met.entry(hash).or_insert(row), row);
-                    }
+                    let Some(hash) = hash.or(link.nulls_meet.then_some(0)) else { continue };
+                    let other = match before {
+                        Some((same, other)) if same == hash => other,
+                        _ => *met.entry(hash).or_insert(row),
+                    };
+                    sets.union(other, row);
+                    before = Some((hash, row));
                 }
             }
         }
@@ -256,15 +261,6 @@ fn texts_of(value: &Expr, rows: &RecordBatch) -> Result<StringViewArray, DataFus
     let schema = DFSchema::try_from(rows.schema().as_ref().clone())?;
     let values = evaluate(&prepare(value, &schema)?, rows)?;
     Ok(cast(&values, &DataType::Utf8View)?.as_string_view().clone())
-}
-
-/// Lets go of what texts share with rows that are not here.
-fn tight(batch: &RecordBatch) -> Result<RecordBatch, QueryError> {
-    let tight = |column: &ArrayRef| match column.as_string_view_opt() {
-        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
-        None => column.clone(),
-    };
-    RecordBatch::try_new(batch.schema(), batch.columns().iter().map(tight).collect()).map_err(internal)
 }
 
 fn internal(error: arrow::error::ArrowError) -> QueryError {

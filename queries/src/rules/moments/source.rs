@@ -8,10 +8,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
 
-use crate::engine::{Engine, Tables};
 use crate::error::QueryError;
 
-use super::super::history::{Counted, History, MANY_ROWS, Slice};
+use super::super::history::{History, MANY_ROWS, Past, Slice};
 use super::super::shape::to_sql;
 use super::Moments;
 use super::leaf::{Leaf, MOMENT, place_of};
@@ -22,8 +21,8 @@ use super::study::{Link, Study};
 /// Rows that a replay may hold.
 const ROWS_HELD_MAX: u64 = 6_000_000;
 
-/// What matters to a stretch, source by source: the past of its table, and the slices that hold rows.
-type Past<'a> = Vec<(History<'a>, Vec<Slice>)>;
+/// What matters to a stretch, source by source: what of its table's past, and the slices that hold rows.
+type Wanted<'a> = Vec<(History<'a>, Vec<Slice>)>;
 
 /// What a leaf reads.
 #[derive(Clone, Debug)]
@@ -60,23 +59,23 @@ impl Moments {
     /// Reads what matters to a stretch, and divides it into parts. None if it is more rows than can be held.
     pub(crate) async fn read(
         &self,
-        (engine, tables): (&Engine, &Tables),
+        past: &Past<'_>,
         stretch: Stretch,
         shelf: &mut Shelf,
     ) -> Result<Option<Rows>, QueryError> {
-        let Some(past) = self.look((engine, tables), stretch).await? else { return Ok(None) };
+        let Some(wanted) = self.look(past, stretch).await? else { return Ok(None) };
         let source_of: Vec<usize> = self.reads.iter().map(|read| read.source).collect();
         let links = self.study.links.as_deref();
         let is_late = |place: usize| self.sources[place].late.is_some();
-        let (early, late): (Vec<_>, Vec<_>) = past.into_iter().enumerate().partition(|(place, _)| !is_late(*place));
+        let (early, late): (Vec<_>, Vec<_>) = wanted.into_iter().enumerate().partition(|(place, _)| !is_late(*place));
         let nothing = Arc::new(SourceRows::default());
         let mut sources: Vec<_> = self.sources.iter().map(|_| Arc::clone(&nothing)).collect();
-        for ((place, _), rows) in early.iter().zip(shelf.read(early.iter().map(|(_, past)| past)).await?) {
+        for ((place, _), rows) in early.iter().zip(shelf.read(early.iter().map(|(_, wanted)| wanted)).await?) {
             sources[*place] = rows;
         }
         let rows = Rows::divide(sources, &source_of, links)?;
         let Some(relaxed) = self.relaxed.as_ref().filter(|_| !late.is_empty()) else { return Ok(Some(rows)) };
-        let parts = self.whole_parts(engine, &rows, relaxed, stretch, |_, _| {}).await?;
+        let parts = self.whole_parts(past.engine, &rows, relaxed, stretch, |_, _| {}).await?;
         let mut sources = rows.only(&parts, &source_of)?;
         let mut held: u64 = sources.iter().map(|source| source.at.len() as u64).sum();
         for (place, (history, slices)) in late {
@@ -90,33 +89,29 @@ impl Moments {
     }
 
     /// Returns the pasts of the sources. None if they are more rows than can be held.
-    async fn look<'a>(
-        &'a self,
-        (engine, tables): (&'a Engine, &'a Tables),
-        stretch: Stretch,
-    ) -> Result<Option<Past<'a>>, QueryError> {
-        let mut past = Vec::with_capacity(self.sources.len());
+    async fn look<'a>(&'a self, past: &'a Past<'a>, stretch: Stretch) -> Result<Option<Wanted<'a>>, QueryError> {
+        let mut wanted = Vec::with_capacity(self.sources.len());
         for (place, source) in self.sources.iter().enumerate() {
             let leaves = (0..self.leaves.len()).filter(|leaf| self.reads[*leaf].source == place);
             let first = leaves.map(|leaf| self.from(leaf, stretch.first)).min().unwrap_or(stretch.first);
             let (columns, condition) = (source.columns.clone(), source.condition.clone());
-            let history = History::new(engine, tables, &source.table, columns, condition, (first, stretch.last));
-            let slices = history.slices(MANY_ROWS, Counted::All).await?;
-            past.push((history, slices));
+            let history = History::new(past, &source.table, columns, condition, (first, stretch.last));
+            let slices = history.slices(MANY_ROWS).await?;
+            wanted.push((history, slices));
         }
         let is_early = |place: usize| self.sources[place].late.is_none();
-        let rows = |past: &Past<'_>| -> u64 {
-            let early = past.iter().enumerate().filter(|(place, _)| is_early(*place));
+        let rows = |wanted: &Wanted<'_>| -> u64 {
+            let early = wanted.iter().enumerate().filter(|(place, _)| is_early(*place));
             early.flat_map(|(_, (_, slices))| slices).map(|slice| slice.rows.unsigned_abs()).sum()
         };
-        if rows(&past) > ROWS_HELD_MAX {
-            for (place, (history, slices)) in past.iter_mut().enumerate() {
+        if rows(&wanted) > ROWS_HELD_MAX {
+            for (place, (history, slices)) in wanted.iter_mut().enumerate() {
                 if is_early(place) {
-                    *slices = history.slices(MANY_ROWS, Counted::OfCondition).await?;
+                    *slices = history.slices_of_condition(MANY_ROWS).await?;
                 }
             }
         }
-        Ok((rows(&past) <= ROWS_HELD_MAX).then_some(past))
+        Ok((rows(&wanted) <= ROWS_HELD_MAX).then_some(wanted))
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
+use super::super::super::history::Past;
 use super::super::super::moments::{Moments, Shelf, Stretch};
 use super::super::super::{RuleFiles, ScheduledRules};
 use super::super::*;
@@ -306,6 +307,7 @@ async fn replay(rule: &Arc<Rule>, lake: &Tables, (from, to): (i64, i64), in_two:
     let halves = vec![Stretch { last: middle, ..whole }, Stretch { first: middle + whole.pace, ..whole }];
     let stretches = if in_two { halves } else { vec![whole] };
     let (mut found, mut shelf) = (BTreeSet::new(), Shelf::default());
+    let past = Past::new(engine(), lake);
     for kind in &rule.headers.entities {
         let moments =
             Moments::of(engine(), lake, rule, *kind).unwrap_or_else(|reason| panic!("{}: {reason}", rule.name));
@@ -318,9 +320,9 @@ async fn replay(rule: &Arc<Rule>, lake: &Tables, (from, to): (i64, i64), in_two:
         let mut hits = Lifecycle::new(rule.terms(*kind, Mode::Shadow));
         let (book, mut told) = (HitBook::new(), Vec::new());
         for stretch in &stretches {
-            let of = (&**engine(), lake);
-            let rows = moments.read(of, *stretch, &mut shelf).await.expect("a look").expect("few rows");
-            let replayed = moments.replay(of.0, (*stretch, &rows), &mut hits, (&book, &mut told), |_, _| {}).await;
+            let rows = moments.read(&past, *stretch, &mut shelf).await.expect("a look").expect("few rows");
+            let replayed =
+                moments.replay(past.engine, (*stretch, &rows), &mut hits, (&book, &mut told), |_, _| {}).await;
             let are_left_out = replayed.expect("a replay");
             assert!(!are_left_out);
         }
