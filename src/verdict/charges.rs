@@ -52,6 +52,11 @@ impl<'a> Charges<'a> {
         self.count == 0
     }
 
+    /// Tells whether it costs more than the whole burst of a limit, so that it never passes.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.charges[..self.count].iter().any(|charge| charge.units > charge.rate.burst())
+    }
+
     /// Checks all charges and, with `spend`, spends them all or none. See [`Limiter::take`].
     ///
     /// # Errors

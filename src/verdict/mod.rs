@@ -38,15 +38,17 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::control::Control;
-use limits::{ENTRIES_MAX, Limiter, LimiterStatus};
+use limits::LimiterStatus;
 use recent::Recent;
 use recorder::{Recorder, RecorderStatus};
 use snoozes::Snoozes;
 
 pub(crate) use changes::{Change, Changes};
+pub(crate) use charges::Charges;
 pub(crate) use decide::Told;
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
+pub(crate) use limits::{ENTRIES_MAX, Limiter};
 pub(crate) use links::Links;
 pub(crate) use overrides::{Override, Overrides, entity_name, parse_kind};
 pub(crate) use policy::Policy;
