@@ -28,7 +28,7 @@ enum RulesCommand {
     Explain(super::explain::ExplainArgs),
     /// Say what a rule would have found in the past
     Backtest(super::backtest::BacktestArgs),
-    /// Score the rules on a simulated history with every kind of abuse
+    // Its help is the arguments' own, which says what the figures mean.
     Score(score::ScoreArgs),
 }
 

@@ -94,7 +94,7 @@ impl People {
     /// Notes that somebody was seen under all of these entities at once.
     pub(super) fn see(&mut self, mut entities: Vec<Entity>, first: i64, last: i64) {
         let own = |kind: EntityKind| entities.iter().find(|(other, _)| *other == kind).cloned();
-        let Some(name) = own(EntityKind::Workspace).or_else(|| own(EntityKind::Device)) else { return };
+        let Some(name) = own_name(&entities).cloned() else { return };
         let wallet = [EntityKind::Workspace, EntityKind::Account, EntityKind::Guest].into_iter().find_map(own);
         entities.extend(wallet.map(|(_, id)| (EntityKind::Wallet, id)));
         entities.extend(own_referrer(&entities));
@@ -107,6 +107,16 @@ impl People {
             self.seen.entry(entity).or_default().push(Sighting { person, first, last });
         }
     }
+
+    /// Returns who was seen under all of these entities at once.
+    pub(super) fn place(&self, entities: &[Entity]) -> Option<usize> {
+        self.places.get(own_name(entities)?).copied()
+    }
+}
+
+/// A person is the wallet, or without one the device.
+fn own_name(entities: &[Entity]) -> Option<&Entity> {
+    [EntityKind::Workspace, EntityKind::Device].iter().find_map(|kind| entities.iter().find(|(other, _)| other == kind))
 }
 
 /// An account holder is who may refer others.

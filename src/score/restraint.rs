@@ -70,6 +70,29 @@ impl Restraints {
     }
 }
 
+/// The points of every entity, for as long as each hit gives them.
+#[derive(Default)]
+pub(super) struct Points(HashMap<Entity, Vec<(i64, i64, u8)>>);
+
+impl Points {
+    /// Reads them off the hits of all rules.
+    pub(super) fn of(rules: &[RuleHits]) -> Self {
+        let mut points: HashMap<Entity, Vec<(i64, i64, u8)>> = HashMap::new();
+        for Phase { hit, from, until } in rules.iter().flat_map(RuleHits::phases) {
+            points.entry((hit.entity_kind, hit.entity.to_string())).or_default().push((from, until, hit.points));
+        }
+        Self(points)
+    }
+
+    /// Returns the score of a request at a time: the highest among the entities that it names.
+    pub(super) fn score(&self, named: &[Entity], at: i64) -> u8 {
+        let score = |points: &Vec<(i64, i64, u8)>| {
+            points_to_score(points.iter().filter(|(from, until, _)| (*from..*until).contains(&at)).map(|open| open.2))
+        };
+        named.iter().filter_map(|entity| self.0.get(entity)).map(score).max().unwrap_or(0)
+    }
+}
+
 /// Tells whether strangers share entities of this kind: they prove little about each of them.
 pub(super) const fn is_shared(kind: EntityKind) -> bool {
     matches!(kind, EntityKind::Ip | EntityKind::IpPrefix | EntityKind::Network)
@@ -164,6 +187,15 @@ pub(super) mod tests {
         assert_eq!(fold_whole(&[&hit("d", Restraint::Block, 0, 1, 9)], false)[0].restraint, Restraint::Block);
         let told = Hit { browser_facts: true, ..hit("d", Restraint::None, 90, 1, 9) };
         assert_eq!(fold_whole(&[&told], false)[0].restraint, Restraint::Throttle);
+    }
+
+    #[test]
+    fn a_request_scores_as_the_worst_of_those_it_names() {
+        let hits = [hit("d", Restraint::None, 40, 10, 100), hit("d", Restraint::None, 40, 50, 80)];
+        let points = Points::of(&[steady(hits.map(Arc::new).to_vec())]);
+        let named = ["d", "e"].map(|id| (EntityKind::Device, id.to_owned()));
+        assert_eq!([9, 10, 50, 80, 100].map(|at| points.score(&named, at)), [0, 40, 64, 40, 0]);
+        assert_eq!(points.score(&named[1..], 50), 0);
     }
 
     #[test]

@@ -6,12 +6,28 @@ use queries::Restraint;
 use serde::Serialize;
 
 use super::ScoreArgs;
-use super::people::{Entity, People, Sighting};
-use super::restraint::{Restraints, RuleHits, Spell, is_shared};
+use super::fate::{Fate, meets};
+use super::ledger::Spend;
+use super::people::{Entity, People};
+use super::play::{Outcome, Play};
+use super::price::{Bill, Price, bills};
+use super::restraint::{Restraints, RuleHits, Spell};
 use super::truth::Truth;
 use crate::simulate::families;
 
-/// Everything that is printed.
+/// What is counted: the past, what the rules found in it, and what follows from that.
+pub(super) struct Case<'a> {
+    pub(super) people: &'a People,
+    pub(super) truth: &'a Truth,
+    pub(super) spends: &'a [Spend],
+    pub(super) hits: &'a [RuleHits],
+    pub(super) restraints: &'a Restraints,
+    pub(super) fates: &'a [Fate],
+    /// The end of the past, microseconds.
+    pub(super) until: i64,
+}
+
+/// Everything that is printed. What depends on a policy is counted under the first one, but for `policies`.
 #[derive(Debug, Serialize)]
 pub(super) struct Scores {
     pub(super) seed: u64,
@@ -34,6 +50,25 @@ pub(super) struct Scores {
     pub(super) credits: Share,
     /// Of the same, what the first false identity of each cheat spends: before it there is nobody to know it by.
     pub(super) first: Share,
+    /// What the others spend of them, and of that before the first restraint.
+    pub(super) later: Share,
+    /// The same under every policy.
+    pub(super) policies: Vec<PolicyScore>,
+}
+
+/// What comes of one policy's limits.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct PolicyScore {
+    /// Its file, or `built-in`, and its version.
+    pub(super) policy: String,
+    pub(super) version: String,
+    pub(super) credits: Share,
+    pub(super) first: Share,
+    pub(super) later: Share,
+    /// Free credits that cheats spend, and of them those of spends that are greater than a burst, and never pass.
+    pub(super) never: Share,
+    /// What it costs all honest people.
+    pub(super) price: Price,
 }
 
 /// How well one family is caught.
@@ -48,6 +83,11 @@ pub(super) struct FamilyScore {
     pub(super) leaked: Share,
     /// The same credits, and of them those of each cheat's first false identity.
     pub(super) first: Share,
+    /// The free credits of the other identities, and of them before the first restraint.
+    pub(super) later: Share,
+    /// The free credits, and of them those of spends that are greater than a burst.
+    #[serde(skip)]
+    never: Share,
     /// Credits of others, or that were not there, and of them before the first restraint.
     pub(super) lost: Share,
 }
@@ -67,6 +107,8 @@ pub(super) struct GroupScore {
     pub(super) group: String,
     pub(super) restrained: Share,
     pub(super) blocked: Share,
+    /// What the limits cost them.
+    pub(super) price: Price,
 }
 
 /// Some of so many.
@@ -76,20 +118,13 @@ pub(super) struct Share {
     pub(super) of: i64,
 }
 
-/// Since when somebody is restrained, and whether they are blocked at some time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Fate {
-    since: Option<i64>,
-    blocked: bool,
-}
-
 impl Share {
-    fn count(&mut self, is_one: bool) {
+    pub(super) fn count(&mut self, is_one: bool) {
         self.of += 1;
         self.some += i64::from(is_one);
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         Self { some: self.some + other.some, of: self.of + other.of }
     }
 
@@ -100,17 +135,18 @@ impl Share {
 }
 
 impl Scores {
-    /// Counts everything.
-    pub(super) fn count(
-        args: &ScoreArgs,
-        people: &People,
-        truth: &Truth,
-        hits: &[RuleHits],
-        restraints: &Restraints,
-    ) -> Self {
-        let fates = fates(people, restraints);
-        let families = count_families(people, truth, &fates);
-        let (good, twins) = count_good(people, truth, &fates);
+    /// Counts everything, under one policy or several.
+    pub(super) fn count(args: &ScoreArgs, case: &Case<'_>, plays: &[Play]) -> Self {
+        let Case { people, truth, hits, restraints, .. } = case;
+        let mut policies = Vec::new();
+        let mut full = None;
+        for play in plays {
+            let families = count_families(case, play);
+            let (good, twins) = count_good(case, play);
+            policies.push(PolicyScore::of(play, &families, &good));
+            full.get_or_insert((families, good, twins));
+        }
+        let (families, good, twins) = full.unwrap_or_default();
         let (mut restrained, mut blocked) = (Share::default(), Share::default());
         for (entity, spells) in &restraints.0 {
             let when = |spell: &Spell| (spell.from, spell.until);
@@ -120,48 +156,50 @@ impl Scores {
                 blocked.count(is_cheats(people, truth, entity, blocks.map(when)));
             }
         }
-        let all = |of: fn(&FamilyScore) -> Share| families.iter().map(of).fold(Share::default(), Share::and);
-        let (naive, evasive) = (all(|family| family.naive), all(|family| family.evasive));
-        let (credits, first) = (all(|family| family.leaked), all(|family| family.first));
-        let rules = hits.iter().map(|rule| count_rule(people, truth, rule)).collect();
         Self {
             seed: args.seed,
             events: args.events,
             days: args.days,
+            naive: all(&families, |family| family.naive),
+            evasive: all(&families, |family| family.evasive),
+            credits: all(&families, |family| family.leaked),
+            first: all(&families, |family| family.first),
+            later: all(&families, |family| family.later),
             families,
-            rules,
+            rules: hits.iter().map(|rule| count_rule(people, truth, rule)).collect(),
             twins,
             good,
             restrained,
             blocked,
-            naive,
-            evasive,
-            credits,
-            first,
+            policies,
         }
     }
 }
 
-fn fates(people: &People, restraints: &Restraints) -> Vec<Fate> {
-    let mut fates = vec![Fate::default(); people.names.len()];
-    for (entity, spells) in &restraints.0 {
-        for sighting in people.seen.get(entity).into_iter().flatten() {
-            let fate = &mut fates[sighting.person];
-            for Spell { from, until, restraint } in spells {
-                if meets(entity, sighting, (*from, *until)) {
-                    fate.since = Some(fate.since.map_or(*from, |since| since.min(*from)));
-                    fate.blocked |= *restraint == Restraint::Block;
-                }
-            }
+impl PolicyScore {
+    fn of(play: &Play, families: &[FamilyScore], good: &GroupScore) -> Self {
+        Self {
+            policy: play.policy.0.clone(),
+            version: play.policy.1.to_string(),
+            credits: all(families, |family| family.leaked),
+            first: all(families, |family| family.first),
+            later: all(families, |family| family.later),
+            never: all(families, |family| family.never),
+            price: good.price.clone(),
         }
     }
-    fates
 }
 
-/// Tells whether a restraint is this person's: it lasts when they come or begins after it; a shared entity's only while
-/// they are there.
-fn meets(entity: &Entity, sighting: &Sighting, (from, until): (i64, i64)) -> bool {
-    until > sighting.first && (from <= sighting.last || !is_shared(entity.0))
+/// Adds up a figure of all families.
+fn all(families: &[FamilyScore], of: fn(&FamilyScore) -> Share) -> Share {
+    families.iter().map(of).fold(Share::default(), Share::and)
+}
+
+/// Returns when each person is stopped: cheats at their first restraint, after which they are refused. Honest people go
+/// on, so that no price is hidden.
+pub(super) fn stops(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<Option<i64>> {
+    let cheats = |name: &Entity| truth.of(name).is_some_and(|story| story.cheats);
+    people.names.iter().zip(fates).map(|(name, fate)| fate.since.filter(|_| cheats(name))).collect()
 }
 
 /// Tells whether at least half of those whom an entity names at such a time cheat.
@@ -178,19 +216,20 @@ fn is_cheats(
     2 * cheats.count() >= named.len() && !named.is_empty()
 }
 
-fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<FamilyScore> {
+fn count_families(case: &Case<'_>, play: &Play) -> Vec<FamilyScore> {
     let cheats = || {
-        let stories = people.names.iter().zip(fates).map(|(name, fate)| (truth.of(name), fate));
-        stories.filter_map(|(story, fate)| story.filter(|story| story.cheats).map(|story| (story, fate)))
+        let names = case.people.names.iter().zip(case.fates).enumerate();
+        let stories = names.map(|(person, (name, fate))| (person, case.truth.of(name), fate));
+        stories.filter_map(|(person, story, fate)| Some((person, story.filter(|story| story.cheats)?, fate)))
     };
     let mut first: HashMap<&str, i64> = HashMap::new();
-    for (story, _) in cheats() {
+    for (_, story, _) in cheats() {
         if let Some(at) = story.first_gain() {
             first.entry(&story.scheme).and_modify(|known| *known = at.min(*known)).or_insert(at);
         }
     }
     let mut scores: BTreeMap<&str, FamilyScore> = BTreeMap::new();
-    for (story, fate) in cheats() {
+    for (person, story, fate) in cheats() {
         let score = scores.entry(&story.family).or_default();
         let caught = fate.since.is_some();
         score.all.count(caught);
@@ -200,12 +239,21 @@ fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<FamilyS
         }
         let is_first = story.first_gain().is_some_and(|at| first[&*story.scheme] == at);
         for (at, gained, is_free) in &story.gains {
-            let leaked = if fate.since.is_none_or(|since| *at <= since) { *gained } else { 0 };
-            if *is_free {
-                score.leaked = score.leaked.and(Share { some: leaked, of: *gained });
-                score.first = score.first.and(Share { some: if is_first { *gained } else { 0 }, of: *gained });
-            } else {
-                score.lost = score.lost.and(Share { some: leaked, of: *gained });
+            let share = |is_some: bool| Share { some: if is_some { *gained } else { 0 }, of: *gained };
+            let outcome = play.outcome(person, *at);
+            let leaked = match outcome {
+                Outcome::Passed(at) => share(at < case.until && fate.since.is_none_or(|since| at <= since)),
+                Outcome::TooLarge | Outcome::Stopped => share(false),
+            };
+            if !is_free {
+                score.lost = score.lost.and(leaked);
+                continue;
+            }
+            score.leaked = score.leaked.and(leaked);
+            score.first = score.first.and(share(is_first));
+            score.never = score.never.and(share(outcome == Outcome::TooLarge));
+            if !is_first {
+                score.later = score.later.and(leaked);
             }
         }
     }
@@ -214,24 +262,32 @@ fn count_families(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<FamilyS
     named.collect()
 }
 
-fn count_good(people: &People, truth: &Truth, fates: &[Fate]) -> (GroupScore, Vec<GroupScore>) {
-    let mut good = GroupScore { group: "everybody honest".to_owned(), ..GroupScore::default() };
-    let mut twins: HashMap<&str, GroupScore> = HashMap::new();
-    for (name, fate) in people.names.iter().zip(fates) {
-        let story = truth.of(name);
-        if story.is_some_and(|story| story.cheats) {
-            continue;
+fn count_good(case: &Case<'_>, play: &Play) -> (GroupScore, Vec<GroupScore>) {
+    let bills = bills(case.people.names.len(), case.spends, play);
+    let mut good: Vec<(&Fate, &Bill)> = Vec::new();
+    let mut twins: BTreeMap<&str, Vec<(&Fate, &Bill)>> = BTreeMap::new();
+    for (name, person) in case.people.names.iter().zip(case.fates.iter().zip(&bills)) {
+        match case.truth.of(name) {
+            Some(story) if story.cheats => continue,
+            Some(story) => twins.entry(&story.family).or_default().push(person),
+            None => {}
         }
-        let twin = story.map(|story| twins.entry(&story.family).or_default());
-        for group in std::iter::once(&mut good).chain(twin) {
-            group.restrained.count(fate.since.is_some());
-            group.blocked.count(fate.blocked);
-        }
+        good.push(person);
     }
-    let mut twins: Vec<GroupScore> =
-        twins.into_iter().map(|(group, score)| GroupScore { group: group.to_owned(), ..score }).collect();
-    twins.sort_by(|a, b| a.group.cmp(&b.group));
-    (good, twins)
+    let twins = twins.into_iter().map(|(group, members)| GroupScore::of(group, &members));
+    (GroupScore::of("everybody honest", &good), twins.collect())
+}
+
+impl GroupScore {
+    fn of(group: &str, members: &[(&Fate, &Bill)]) -> Self {
+        let (mut restrained, mut blocked) = (Share::default(), Share::default());
+        for (fate, _) in members {
+            restrained.count(fate.since.is_some());
+            blocked.count(fate.blocked);
+        }
+        let price = Price::of(members.iter().map(|(_, bill)| *bill));
+        Self { group: group.to_owned(), restrained, blocked, price }
+    }
 }
 
 fn count_rule(people: &People, truth: &Truth, rule: &RuleHits) -> RuleScore {
@@ -252,8 +308,14 @@ mod tests {
 
     use queries::EntityKind;
 
+    use super::super::fate::fates;
+    use super::super::play::tests::{spend, ten_an_hour};
+    use super::super::restraint::Points;
     use super::super::restraint::tests::{hit, steady};
     use super::*;
+    use crate::verdict::Policy;
+
+    const MINUTE: i64 = 60_000_000;
 
     fn share(some: i64, of: i64) -> Share {
         Share { some, of }
@@ -281,8 +343,29 @@ mod tests {
         let truth = Truth::read(&labels.join("\n")).expect("labels");
         let hits = [hit("dev_1", Restraint::Throttle, 40, 50, 900), hit("dev_4", Restraint::Block, 0, 12, 900)];
         let hits = [steady(hits.map(Arc::new).to_vec())];
-        let args = ScoreArgs { seed: 1, events: 1, days: 1, rules: Vec::new(), pace: None, json: false };
-        Scores::count(&args, &people, &truth, &hits, &Restraints::of(&hits))
+        let restraints = Restraints::of(&hits);
+        let fates = fates(&people, &restraints);
+        let none = ("none".to_owned(), Policy::parse("").expect("a policy"));
+        count(
+            &Case {
+                people: &people,
+                truth: &truth,
+                spends: &[],
+                hits: &hits,
+                restraints: &restraints,
+                fates: &fates,
+                until: i64::MAX,
+            },
+            &[none],
+        )
+    }
+
+    fn count(case: &Case<'_>, policies: &[(String, Policy)]) -> Scores {
+        let args =
+            ScoreArgs { seed: 1, events: 1, days: 1, rules: Vec::new(), policy: Vec::new(), pace: None, json: false };
+        let stops = stops(case.people, case.truth, case.fates);
+        let play = |policy| Play::of(policy, case.spends, &stops, &Points::of(case.hits));
+        Scores::count(&args, case, &policies.iter().map(play).collect::<Vec<_>>())
     }
 
     #[test]
@@ -292,6 +375,7 @@ mod tests {
         assert_eq!((family.all, family.naive, family.evasive), (share(2, 2), share(1, 1), share(1, 1)));
         assert_eq!(family.leaked, share(50, 80), "the first was spent before the hit, the second after");
         assert_eq!(family.first, share(50, 80), "both are of one cheat, and this one came first");
+        assert_eq!(family.later, share(0, 30), "of the second alone");
         assert_eq!(family.lost, share(0, 7), "what nobody gave is counted apart");
         assert_eq!((scores.restrained, scores.blocked), (share(1, 2), share(0, 1)));
         assert_eq!((scores.naive, scores.evasive), (share(1, 1), share(1, 1)));
@@ -299,5 +383,53 @@ mod tests {
         assert_eq!((scores.good.restrained, scores.good.blocked), (share(1, 2), share(1, 2)));
         assert_eq!(scores.twins[0].group, "office");
         assert_eq!(scores.families.len(), families().count(), "every family has its row");
+    }
+    #[test]
+    fn what_a_limit_holds_back_leaks_only_if_it_gets_through_in_time() {
+        let mut people = People::default();
+        for person in 0..4 {
+            people.see(vec![(EntityKind::Device, format!("dev_{person}"))], 0, 90 * MINUTE);
+        }
+        let label = |person: usize, label: &str, gains: &str| {
+            format!(
+                r#"{{"entity_kind":"device","entity":"dev_{person}","label":"{label}","family":"bind_farm","variant":"naive","scheme":"sch_1","gains":{gains}}}"#
+            )
+        };
+        // Minutes 1 and 2: 8 and 4 credits, of which the latter get through in minute 13; 11 are too many at once.
+        let gains = ["[[60000,8,true],[120000,4,true]]", "[[60001,8,true],[120000,4,true]]", "[[60002,11,true]]"];
+        let labels: Vec<_> = (0..3).map(|person| label(person, "confirmed_abuse", gains[person])).collect();
+        let truth = Truth::read(&labels.join("\n")).expect("labels");
+        let spends = [
+            spend(0, MINUTE, 8),
+            spend(1, MINUTE + 1_000, 8),
+            spend(2, MINUTE + 2_000, 11),
+            spend(0, 2 * MINUTE, 4),
+            spend(1, 2 * MINUTE, 4),
+            spend(3, 2 * MINUTE, 6),
+            spend(3, 3 * MINUTE, 6),
+        ];
+        let hits = [steady(vec![Arc::new(hit("dev_1", Restraint::Throttle, 0, 10 * MINUTE, 90 * MINUTE))])];
+        let restraints = Restraints::of(&hits);
+        let fates = fates(&people, &restraints);
+        let case = |until| Case {
+            people: &people,
+            truth: &truth,
+            spends: &spends,
+            hits: &hits,
+            restraints: &restraints,
+            fates: &fates,
+            until,
+        };
+        let none = ("none".to_owned(), Policy::parse("").expect("a policy"));
+        let scores = count(&case(i64::MAX), &[ten_an_hour(), none]);
+        let [tight, none] = &scores.policies[..] else { panic!("two policies") };
+        assert_eq!(none.credits, share(35, 35), "all of it is spent before the restraint");
+        assert_eq!(tight.credits, share(8 + 4 + 8, 35), "one waits for too long, one wants too much");
+        assert_eq!((tight.first, tight.later), (share(12, 35), share(8, 23)));
+        assert_eq!((tight.never, scores.credits), (share(11, 35), tight.credits));
+        assert_eq!((tight.price.people, tight.price.credits), (share(1, 1), share(6, 12)), "the honest one waits");
+        assert_eq!((tight.price.median_minutes, none.price.median_minutes), (Some(11.0), None));
+        let cut = count(&case(13 * MINUTE), &[ten_an_hour()]);
+        assert_eq!(cut.credits, share(8 + 8, 35), "what would get through after the end does not count");
     }
 }

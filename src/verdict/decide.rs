@@ -8,11 +8,11 @@ use std::time::Instant;
 use queries::{EntityKind, StepUp};
 use uuid::Uuid;
 
+use super::charges::Charges;
 use super::decisions::{Decision, Verdict, new_id};
 use super::error::VerdictError;
-use super::fold::{Fold, Folded, Limited, Terms};
-use super::limits::{CHARGES_MAX, Charge, Rate};
-use super::policy::{ActionPolicy, Limit, Policy, Unit, WhenDegraded};
+use super::fold::{Fold, Folded, Terms};
+use super::policy::{ActionPolicy, Policy, WhenDegraded};
 use super::request::{Explain, Question, VerdictRequest};
 use super::{Caller, Freshness, VerdictService};
 
@@ -184,51 +184,21 @@ impl VerdictService {
         if folded.by_override || folded.verdict == Verdict::Block {
             return false;
         }
-        const UNUSED: Charge<'_> = Charge { limit: 0, rate: Rate::UNUSED, entity: "", units: 0 };
-        let mut charges = [UNUSED; CHARGES_MAX];
-        let mut charged: [Option<(&Limit, EntityKind)>; CHARGES_MAX] = [None; CHARGES_MAX];
-        let mut count = 0;
-        let mut charge = |limit, kind, entity| {
-            charges[count] = to_charge(limit, entity, question);
-            charged[count] = Some((limit, kind));
-            count += 1;
-        };
-        for limit in &action.limits {
-            if limit.when_score_over.is_none_or(|score| folded.score > score)
-                && let Some(entity) = question.id_of(limit.by)
-            {
-                charge(limit, limit.by, entity);
-            }
-        }
+        let id_of = |kind| question.id_of(kind);
+        let mut charges = Charges::of(&action.limits, folded.score, question.cost_credits, id_of);
         if degraded && action.when_degraded == WhenDegraded::Throttle {
             let first = &question.entities[0];
-            charge(&action.degraded_limit, first.kind, &first.id);
+            charges.add(&action.degraded_limit, first.kind, &first.id);
         }
-        if count == 0 {
+        if charges.is_empty() {
             return false;
         }
         let spend = folded.verdict == Verdict::Allow && !question.dry_run;
-        if let Err(refusal) = self.limiter.take(&charges[..count], now, spend) {
-            let (limit, entity_kind) = charged[refusal.charge].expect("the charge was made from a limit");
-            let refused = Limited {
-                limit,
-                entity_kind,
-                entity: charges[refusal.charge].entity,
-                observed: refusal.observed,
-                retry_after_us: refusal.retry_after_us,
-            };
+        if let Err(refused) = charges.take(&self.limiter, now, spend) {
             folded.refuse(&refused, policy.version(), now);
         }
         true
     }
-}
-
-fn to_charge<'a>(limit: &Limit, entity: &'a str, question: &Question<'_>) -> Charge<'a> {
-    let units = match limit.unit {
-        Unit::Requests => 1,
-        Unit::Credits => question.cost_credits,
-    };
-    Charge { limit: limit.id, rate: limit.rate, entity, units }
 }
 
 fn is_degraded(freshness: Freshness, policy: &Policy, now: i64) -> bool {

@@ -2,13 +2,15 @@
 //!
 //! The way of a verdict: a body becomes a request and a question (`request.rs`), whose entities, with those linked to
 //! them (`links.rs`), have hits, snoozes (`snoozes.rs`) and overrides (`overrides.rs`) that fold into an answer
-//! (`fold.rs`) under the policy (`policy.rs`) and its limits (`limits.rs`). The decision (`decisions.rs`) is remembered
-//! for repeats (`recent.rs`) and recorded behind the answer's back (`recorder.rs`). `decide.rs` is the path itself.
+//! (`fold.rs`) under the policy (`policy.rs`) and its limits (`charges.rs`, `limits.rs`). The decision (`decisions.rs`)
+//! is remembered for repeats (`recent.rs`) and recorded behind the answer's back (`recorder.rs`). `decide.rs` is the
+//! path itself.
 //!
 //! Nothing here waits for disk, for SQL, or for a lock held across either, but for what says so: the changes of
 //! overrides and snoozes. Nothing here is async but [`VerdictService::run`].
 
 mod changes;
+mod charges;
 mod decide;
 mod decisions;
 mod error;
@@ -36,15 +38,17 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::control::Control;
-use limits::{Limiter, LimiterStatus};
+use limits::LimiterStatus;
 use recent::Recent;
 use recorder::{Recorder, RecorderStatus};
 use snoozes::Snoozes;
 
 pub(crate) use changes::{Change, Changes};
+pub(crate) use charges::Charges;
 pub(crate) use decide::Told;
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
+pub(crate) use limits::{ENTRIES_MAX, Limiter};
 pub(crate) use links::Links;
 pub(crate) use overrides::{Override, Overrides, entity_name, parse_kind};
 pub(crate) use policy::Policy;
@@ -166,7 +170,7 @@ impl VerdictService {
             changes: Changes::default(),
             names: parts.names,
             freshness: parts.freshness,
-            limiter: Limiter::new(limits::ENTRIES_MAX),
+            limiter: Limiter::new(ENTRIES_MAX),
             recorder: Recorder::new(parts.append_own),
             repeats: Recent::new(REQUEST_IDS_MAX, REMEMBERED_US),
             decisions: Recent::new(DECISIONS_MAX, REMEMBERED_US),
