@@ -16,6 +16,7 @@ sudo=""
 if [ "$(id -u)" != 0 ]; then sudo="sudo"; fi
 missing=()
 command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+python3 -c "import ensurepip, venv" 2>/dev/null || missing+=(python3 python3-venv)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
@@ -27,6 +28,11 @@ fi
 command -v cargo-nextest >/dev/null || cargo install cargo-nextest --locked
 (cd tests/clients && npm ci --no-audit --no-fund --silent)
 (cd tests/browser && npm ci --no-audit --no-fund --silent)
+# SDKs in Python, in an environment of their own beside the build.
+python="$CARGO_TARGET_DIR/python-clients"
+[ -x "$python/bin/python" ] || python3 -m venv "$python"
+"$python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+export WEIR_TEST_PYTHON="$python/bin/python"
 
 # Real country data; the test that needs it refuses to run without.
 export WEIR_TEST_COUNTRY_DB="$PWD/tests/clients/node_modules/@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb"

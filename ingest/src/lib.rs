@@ -1,9 +1,10 @@
 //! Event in, durable columns out: the only code that writes data files.
 //!
 //! The way through: a body is decompressed and split (`wire`), each event is judged (`judge`: validated, scrubbed,
-//! enriched) into sparse rows (`row`), the log writer refuses duplicates (`dedupe`), turns rows into columns (`columns`),
+//! enriched; what SDKs send is put into our own words by `adapters` first) into sparse rows (`row`), the log writer refuses duplicates (`dedupe`), turns rows into columns (`columns`),
 //! makes them durable (`wal`) and visible (`buffer`), and settles them into Delta tables (`flush`, `lake`).
 
+pub mod adapters;
 mod buffer;
 mod columns;
 mod dedupe;
@@ -45,5 +46,5 @@ pub use schema::{COMMON, Column, ColumnType, Purpose, TableSchema};
 pub use scrub::{id_offence, text as scrub_text};
 pub use sender::{Sender, Source};
 pub use status::{Loss, Status, TableStatus};
-pub use wire::decompress;
+pub use wire::{BodyHints, decompress, open_sdk_body};
 pub use writer::{Committed, Observer};

@@ -23,7 +23,7 @@ pub(crate) enum ConfigError {
 }
 
 /// The sections, as variables spell them. Other `WEIR_` variables are none of ours.
-const SECTIONS: [&str; 7] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT", "CHECK"];
+const SECTIONS: [&str; 8] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT", "CHECK", "IDS"];
 
 /// Loads the configuration: defaults, then the file, then the environment.
 ///
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn the_sample_holds_every_key_at_its_default() {
         assert_eq!(read(Path::new("weir.toml"), SAMPLE).unwrap(), Config::default());
-        let optional = [("geo", "country_db"), ("geo", "network_db"), ("verdict", "policy")];
+        let optional = [("geo", "country_db"), ("geo", "network_db"), ("verdict", "policy"), ("ids", "guest")];
         let table = Table::try_from(Config::default()).unwrap();
         let required = table.iter().flat_map(|(section, keys)| {
             keys.as_table().unwrap().keys().map(move |key| (section.as_str(), key.as_str()))

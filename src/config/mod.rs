@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) rules: Rules,
     pub(crate) verdict: Verdict,
     pub(crate) check: Check,
+    pub(crate) ids: Ids,
 }
 
 /// `[server]`: where it listens and what a connection may cost.
@@ -103,6 +104,14 @@ pub(crate) struct Rules {
 pub(crate) struct Verdict {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<PathBuf>,
+}
+
+/// `[ids]`: whom the ids of SDKs mean.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ids {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guest: Option<String>,
 }
 
 impl Default for Server {
@@ -191,6 +200,9 @@ impl Config {
         }
         if let Some((key, why)) = self.check.nonsense() {
             return Some(("check", key, why));
+        }
+        if let Some(problem) = self.ids.guest.as_deref().and_then(ingest::adapters::IdRules::problem_of) {
+            return Some(("ids", "guest", format!("is no pattern: {problem}")));
         }
         let floors = [
             ("server", "header_bytes_max", server.header_bytes_max as u64, 8 << 10),

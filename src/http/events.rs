@@ -23,7 +23,7 @@ use crate::clock;
 use crate::control::{Key, Scope};
 
 /// Bodies up to this, sent plain, are judged where they were read: handing them over would cost more.
-const INLINE_BYTES_MAX: usize = 8 << 10;
+pub(super) const INLINE_BYTES_MAX: usize = 8 << 10;
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
 /// Where large bodies are decompressed and judged: a bounded number at a time, a bounded number waiting.
@@ -40,7 +40,7 @@ impl Decoders {
     }
 
     /// Runs the work on a thread of its own once there is room.
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
         let _place = Place::take(&self.inside, self.inside_max)?;
         let _running = self.running.acquire().await.map_err(Problem::internal)?;
         super::blocking(work).await
@@ -184,13 +184,15 @@ fn decode(
     ingest.judge().judge(&plain, sender)
 }
 
-fn content_encoding(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// Returns a request's `Content-Encoding`, if it has one.
+pub(super) fn content_encoding(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
     let text = value.to_str().map_err(|_| BodyError::UnsupportedEncoding("Content-Encoding is not text".into()))?;
     Ok(Some(text.trim().to_ascii_lowercase()).filter(|text| !text.is_empty() && text != "identity"))
 }
 
-fn sender_of(parts: &Parts, key: &Key, app: &Weir, historical: bool, now: i64) -> Result<Sender, Problem> {
+/// Returns who sends a request, as far as judging its events needs to know.
+pub(super) fn sender_of(parts: &Parts, key: &Key, app: &Weir, historical: bool, now: i64) -> Result<Sender, Problem> {
     let headers = &parts.headers;
     let trust = if key.scopes.has(Scope::Ingest) { Trust::Server } else { Trust::Public };
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());

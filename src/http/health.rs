@@ -123,6 +123,7 @@ pub(crate) fn describe_metrics() {
     metrics::describe_counter!("weir_wal_failures_total", "Commit groups that could not be made durable");
     metrics::describe_counter!("weir_flush_failures_total", "Flushes that failed and were tried again");
     metrics::describe_gauge!("weir_open_hits", "Hits that are open");
+    super::sdk::describe_metrics();
     metrics::describe_counter!("weir_http_responses_total", "HTTP answers by class of status");
     metrics::describe_gauge!("weir_http_connections", "HTTP connections that are open");
 }

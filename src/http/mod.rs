@@ -27,6 +27,7 @@ mod recorded;
 mod router;
 mod routes;
 mod rules;
+mod sdk;
 mod session;
 mod snoozes;
 mod sql;
@@ -42,6 +43,7 @@ use arc_swap::ArcSwap;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use ingest::adapters::IdRules;
 use ingest::{Enricher, Ingest, Purpose, Recovery};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
@@ -80,6 +82,8 @@ pub(crate) struct Weir {
     pub(crate) engine: Arc<Engine>,
     /// The stored queries.
     pub(crate) catalogue: ArcSwap<Catalogue>,
+    /// Whom the ids of SDKs mean.
+    pub(crate) ids: IdRules,
     /// What is added to events.
     pub(crate) enricher: Arc<Enricher>,
     /// The salts of address hashes.

@@ -1,14 +1,17 @@
 //! The OpenAPI document, from the annotations of the handlers. A test in `router.rs` holds it against the routes.
 
 use axum::extract::State;
+use axum::http::Method;
 use axum::response::Response;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::server::Server;
+use utoipa::openapi::{Required, ResponseBuilder, ResponsesBuilder};
 
 use super::auth::{AnyKey, Authorized};
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, rules,
+    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, rules, sdk,
     snoozes, sql, status, stream, tables, verdict,
 };
 
@@ -33,6 +36,9 @@ struct Document;
 /// Returns the document.
 pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    for sdk::Documented { method, path, summary } in sdk::documented() {
+        document.paths.add_path_operation(path, vec![http_method(&method)], of_sdk(path, summary));
+    }
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     document.components.get_or_insert_default().add_security_scheme("key", scheme);
     for (path, item) in &mut document.paths.paths {
@@ -47,6 +53,35 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
     }
     document.servers = Some(vec![Server::new("/")]);
     document
+}
+
+fn http_method(method: &Method) -> HttpMethod {
+    if *method == Method::GET { HttpMethod::Get } else { HttpMethod::Post }
+}
+
+/// A path of an SDK is described by its protocol; here only what all of them share.
+fn of_sdk(path: &str, summary: &str) -> Operation {
+    let responses = [
+        ("200", "As the SDK expects it"),
+        ("400", "The body cannot be read at all"),
+        ("401", "No known key, neither in head nor in address or body"),
+        ("403", "The key may not send, or this page may not use it"),
+        ("413", "Over a limit"),
+        ("429", "The key's rate is used up"),
+        ("503", "Overloaded, or still replaying; see Retry-After"),
+    ];
+    let responses = responses.iter().fold(ResponsesBuilder::new(), |responses, (status, words)| {
+        responses.response(*status, ResponseBuilder::new().description(*words).build())
+    });
+    let parameters = path.split(['{', '}']).skip(1).step_by(2).map(|name| {
+        ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True).build()
+    });
+    OperationBuilder::new()
+        .tag("sdks")
+        .summary(Some(summary))
+        .parameters(Some(parameters))
+        .responses(responses.build())
+        .build()
 }
 
 /// Shows the document.

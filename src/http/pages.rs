@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::address::Named;
 use super::auth::from_own_page;
 use super::error::Problem;
+use super::peer::spoke_tls;
 use super::{App, Weir, overview};
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
@@ -65,7 +66,7 @@ async fn page(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewP
     let figures = app.overview.figures(app, key, now).await;
     let (state, ever_received) = overview::state(app);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let scheme = if is_secure(headers) { "https" } else { "http" };
+    let scheme = if spoke_tls(headers) { "https" } else { "http" };
     OverviewPage {
         frame: frame(Some(key)),
         now: figures.at,
@@ -76,11 +77,6 @@ async fn page(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewP
         verdicts: figures.verdicts,
         rejects: figures.rejects,
     }
-}
-
-/// A proxy in front that speaks TLS says so. Believing it wrongly only makes a cookie stricter.
-fn is_secure(headers: &HeaderMap) -> bool {
-    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
 }
 
 #[derive(Deserialize)]
@@ -114,7 +110,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Respons
         None => again(SignInError::Unknown),
         Some(key) if !key.scopes.has_any(READERS) => again(SignInError::MayNotRead),
         Some(key) => {
-            let cookie = app.sessions.begin(&key, is_secure(&parts.headers), now);
+            let cookie = app.sessions.begin(&key, spoke_tls(&parts.headers), now);
             see(next, &cookie)
         }
     }

@@ -28,6 +28,12 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Netwo
     client
 }
 
+/// Tells whether the client spoke TLS: a proxy in front says so. Believing it wrongly only makes a cookie stricter, and an
+/// SDK send where nobody listens.
+pub(crate) fn spoke_tls(headers: &HeaderMap) -> bool {
+    headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+}
+
 /// Reads one hop; some proxies add a port.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let address = hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip())).ok()?;

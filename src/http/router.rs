@@ -9,9 +9,10 @@ use tower_http::compression::CompressionLayer;
 
 use super::error::Problem;
 use super::routes::Routes;
+use super::sdk::{posthog, segment};
 use super::{
     App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
-    rules, snoozes, sql, status, stream, tables, verdict,
+    rules, sdk, snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -58,6 +59,23 @@ fn browsers() -> Routes {
     Routes::default().post("/v1/events", events::receive).open(Method::OPTIONS, "/v1/events", cors::preflight)
 }
 
+/// What SDKs of other products use, from pages of other origins, too. A key is found in head or body and checked before
+/// anything is judged (`sdk/key.rs`).
+fn sdks() -> Routes {
+    Routes::default()
+        .sdk(Method::POST, &["/v1/track", "/v1/t", "/v1/identify", "/v1/i", "/v1/alias", "/v1/a"], segment::receive)
+        .sdk(Method::POST, &["/v1/page", "/v1/p", "/v1/screen", "/v1/s", "/v1/group", "/v1/g"], segment::receive)
+        .sdk(Method::POST, &["/v1/batch", "/v1/b"], segment::receive)
+        .sdk(Method::GET, &["/v1/projects/{writeKey}/settings"], segment::settings)
+        .sdk(Method::POST, &["/batch", "/e", "/i/v0/e", "/capture", "/track", "/engage"], posthog::receive)
+        .sdk(Method::POST, &["/i/v1/analytics/events"], posthog::receive_v1)
+        .sdk(Method::POST, &["/s"], posthog::recording)
+        .sdk(Method::GET, &["/api/surveys"], posthog::surveys)
+        .sdk(Method::POST, &["/flags", "/decide"], posthog::flags)
+        .sdk(Method::GET, &["/array/{key}/config"], posthog::config)
+        .sdk(Method::GET, &["/array/{key}/config.js"], posthog::config_script)
+}
+
 /// What people see. Pages send those who are not signed in to the form.
 fn people() -> Routes {
     Routes::default()
@@ -71,8 +89,9 @@ fn people() -> Routes {
 /// Makes the router of the whole program.
 pub(crate) fn router(app: App) -> Router {
     let browsers = browsers().wrap(|routes| routes.route_layer(from_fn_with_state(Arc::clone(&app), cors::layer)));
+    let sdks = sdks().wrap(|routes| routes.route_layer(from_fn_with_state(Arc::clone(&app), sdk::cors::layer)));
     let people = people().wrap(|routes| routes.route_layer(CompressionLayer::new()));
-    let (routes, _) = api().and(browsers).and(people).into_parts();
+    let (routes, _) = api().and(browsers).and(sdks).and(people).into_parts();
     routes
         .fallback(|| async { Problem::NoRoute })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
@@ -94,7 +113,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
             })
             .collect();
-        let (_, routes) = api().and(browsers()).into_parts();
+        let (_, routes) = api().and(browsers()).and(sdks()).into_parts();
         // OpenAPI has no form for a path's rest.
         let mut routed: Vec<String> = routes
             .iter()

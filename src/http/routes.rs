@@ -1,13 +1,13 @@
 //! Building routes so that one without a key check does not compile: [`Routes::get`] and its siblings take only handlers
-//! whose first argument is [`Authorized`]. The few that need no key say so by [`Routes::open`].
+//! whose first argument is [`Authorized`]. The few that need no key say so by [`Routes::open`]; SDKs show theirs elsewhere.
 
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
 
-use super::App;
 use super::auth::Authorized;
+use super::{App, sdk};
 
 /// Marks the argument lists that begin with [`Authorized`].
 pub(crate) trait Guarded {}
@@ -59,6 +59,25 @@ impl Routes {
     /// Adds a route that anybody may use.
     pub(crate) fn open<H: Handler<T, App>, T: 'static>(self, method: Method, path: &'static str, handler: H) -> Self {
         self.add(method, path, handler)
+    }
+
+    /// Adds routes of an SDK, whose handler finds the key itself: with and without a slash at the end, and with the question
+    /// that a browser asks before it sends.
+    pub(crate) fn sdk<H: Handler<T, App>, T: 'static>(
+        self,
+        method: Method,
+        paths: &[&'static str],
+        handler: H,
+    ) -> Self {
+        paths.iter().fold(self, |mut routes, path| {
+            let filter = MethodFilter::try_from(method.clone()).expect("routes use standard methods");
+            for spelling in [(*path).to_owned(), format!("{path}/")] {
+                let methods = on(filter, handler.clone()).options(sdk::cors::preflight);
+                routes.router = routes.router.route(&spelling, methods);
+            }
+            routes.list.push((method.clone(), path));
+            routes
+        })
     }
 
     /// Wraps the routes added so far.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use ingest::adapters::IdRules;
 use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
@@ -60,6 +61,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         catalogue: ArcSwap::from_pointee(catalogue),
         ingest,
         engine,
+        ids: id_rules(&config, &enricher)?,
         enricher,
         salts,
         rulebook,
@@ -70,6 +72,11 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         started_at: now,
         config,
     }))
+}
+
+fn id_rules(config: &Config, enricher: &Arc<Enricher>) -> anyhow::Result<IdRules> {
+    let rules = IdRules::new(config.ids.guest.as_deref(), Arc::clone(enricher));
+    rules.map_err(|problem| anyhow::anyhow!("[ids] guest is no pattern: {problem}"))
 }
 
 /// Makes the data directory for its owner alone: it holds what people did.

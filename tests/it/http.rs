@@ -37,6 +37,11 @@ impl Client {
         self.key.as_deref().unwrap()
     }
 
+    /// Returns the key that it speaks with, or a word that is none.
+    pub(crate) fn key_or_none(&self) -> &str {
+        self.key.as_deref().unwrap_or("none")
+    }
+
     /// Sends a request; fails only when there is no answer.
     pub(crate) fn try_send(
         &self,

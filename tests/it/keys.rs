@@ -9,6 +9,7 @@ use crate::server::{Site, eventually, files_below};
 const SCOPES: [&str; 6] = ["ingest", "ingest_public", "verdict", "query", "review", "admin"];
 const ANY: &[&str] = &SCOPES;
 const NOBODY_NEED_BE_KNOWN: &[&str] = &[];
+const SENDS: &[&str] = &["ingest", "ingest_public"];
 
 /// Every route that programs use, and the scopes of which one is needed.
 pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
@@ -18,7 +19,35 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("OPTIONS", "/v1/events", NOBODY_NEED_BE_KNOWN),
     ("GET", "/metrics", ANY),
     ("GET", "/openapi.json", ANY),
-    ("POST", "/v1/events", &["ingest", "ingest_public"]),
+    ("POST", "/v1/events", SENDS),
+    ("POST", "/v1/track", SENDS),
+    ("POST", "/v1/t", SENDS),
+    ("POST", "/v1/identify", SENDS),
+    ("POST", "/v1/i", SENDS),
+    ("POST", "/v1/alias", SENDS),
+    ("POST", "/v1/a", SENDS),
+    ("POST", "/v1/page", SENDS),
+    ("POST", "/v1/p", SENDS),
+    ("POST", "/v1/screen", SENDS),
+    ("POST", "/v1/s", SENDS),
+    ("POST", "/v1/group", SENDS),
+    ("POST", "/v1/g", SENDS),
+    ("POST", "/v1/batch", SENDS),
+    ("POST", "/v1/b", SENDS),
+    ("GET", "/v1/projects/{writeKey}/settings", SENDS),
+    ("POST", "/batch", SENDS),
+    ("POST", "/e", SENDS),
+    ("POST", "/i/v0/e", SENDS),
+    ("POST", "/capture", SENDS),
+    ("POST", "/track", SENDS),
+    ("POST", "/engage", SENDS),
+    ("POST", "/i/v1/analytics/events", SENDS),
+    ("POST", "/s", SENDS),
+    ("GET", "/api/surveys", SENDS),
+    ("POST", "/flags", SENDS),
+    ("POST", "/decide", SENDS),
+    ("GET", "/array/{key}/config", SENDS),
+    ("GET", "/array/{key}/config.js", SENDS),
     ("GET", "/v1/status", &["query"]),
     ("POST", "/v1/sql", &["query"]),
     ("GET", "/v1/tables", &["query"]),
@@ -60,6 +89,8 @@ fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
     // A stream that is asked for rightly has no end.
     let path = path.replace("{id}", "none").replace("{name}", "none").replace("{path}", "none");
     let path = path.replace("{kind}", "none");
+    // SDKs show their key in these.
+    let path = path.replace("{key}", client.key_or_none()).replace("{writeKey}", client.key_or_none());
     let path = path.replace("/stream", "/stream?none=1");
     let body = matches!(method, "POST" | "PUT").then_some(b"{".as_slice());
     client.send(method, &path, &[], body)

@@ -19,6 +19,7 @@ mod mmdb;
 mod ops;
 mod own_rules;
 mod scenarios;
+mod sdks;
 mod server;
 mod sql;
 mod stream;

@@ -72,6 +72,11 @@ fn hash(local: &str, domain: &str, key: &[u8; 32]) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
+/// Hashes a text that holds an address and is none.
+pub(super) fn hash_text(text: &str, key: &[u8; 32]) -> String {
+    blake3::keyed_hash(key, text.trim().to_lowercase().as_bytes()).to_hex()[..32].to_owned()
+}
+
 /// Tells whether the domain, or one above it, is on the list.
 fn is_disposable(domain: &str) -> bool {
     let mut rest = Some(domain);

@@ -130,6 +130,14 @@ impl Enricher {
     pub fn email(&self, email: &str) -> Option<EmailFacts> {
         email::facts(email, &self.email_key)
     }
+
+    /// Returns the id that stands for an e-mail address where an opaque one should have been: `h_` and the address' hash,
+    /// the one that `email_hash` holds. What only holds an address is hashed as it is written.
+    #[must_use]
+    pub fn email_id(&self, text: &str) -> String {
+        let hash = self.email(text).map(|facts| facts.hash);
+        format!("h_{}", hash.unwrap_or_else(|| email::hash_text(text, &self.email_key)))
+    }
 }
 
 #[cfg(test)]

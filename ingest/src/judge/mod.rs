@@ -11,10 +11,11 @@ mod ids;
 mod read;
 mod refusal;
 mod stack;
-mod time;
+pub(crate) mod time;
 
 use std::sync::Arc;
 
+use crate::adapters::{Fate, Refused, Translated, Translation};
 use crate::dedupe::Fingerprinter;
 use crate::enrich::Enricher;
 use crate::limits::{BodyError, Limits};
@@ -61,16 +62,9 @@ impl Judge {
     /// [`BodyError::TooLarge`] when it holds more than `events_max` events. Nothing is judged then.
     pub fn judge(&self, body: &[u8], sender: &Sender) -> Result<Judged, BodyError> {
         let pieces = split(body, &self.limits)?;
-        let mut request = Request {
-            judge: self,
-            sender,
-            memo: Memo::new(self.enricher.salt(sender.now)),
-            fields: Vec::with_capacity(32),
-            judged: Judged { rows: Rows::with_room(pieces.list.len(), body.len()), ..Judged::default() },
-            objects: 0,
-        };
-        for piece in &pieces.list {
-            request.decide(*piece);
+        let mut request = Request::new(self, sender, Rows::with_room(pieces.list.len(), body.len()));
+        for (index, piece) in (0..).zip(&pieces.list) {
+            request.decide(index, *piece);
         }
         match request.judged.rejects.first() {
             Some(first) if pieces.presumed && request.objects == 0 => {
@@ -78,6 +72,25 @@ impl Judge {
             }
             _ => Ok(request.judged),
         }
+    }
+}
+
+impl Judge {
+    /// Judges what an SDK sent, once it is in our own words. What was skipped is no event: it has no outcome. An event's
+    /// index is its place in the SDK's request.
+    #[must_use]
+    pub fn judge_translation(&self, translation: &Translation, sender: &Sender) -> Judged {
+        let events = &translation.events;
+        let bytes = events.iter().map(Translated::bytes).sum();
+        let mut request = Request::new(self, sender, Rows::with_room(events.len(), bytes));
+        for (index, event) in (0..).zip(events) {
+            match &event.fate {
+                Fate::Native(text) => request.decide(index, Piece::Text(text)),
+                Fate::Refused(refused) => request.refuse_untranslated(index, event.id.as_deref(), refused),
+                Fate::Skipped(_) => {}
+            }
+        }
+        request.judged
     }
 }
 
@@ -93,9 +106,19 @@ struct Request<'r, 'a> {
     objects: u32,
 }
 
-impl<'a> Request<'_, 'a> {
-    fn decide(&mut self, piece: Piece<'a>) {
-        let index = self.judged.received;
+impl<'r, 'a> Request<'r, 'a> {
+    fn new(judge: &'r Judge, sender: &'r Sender, rows: Rows) -> Self {
+        Self {
+            judge,
+            sender,
+            memo: Memo::new(judge.enricher.salt(sender.now)),
+            fields: Vec::with_capacity(32),
+            judged: Judged { rows, ..Judged::default() },
+            objects: 0,
+        }
+    }
+
+    fn decide(&mut self, index: u32, piece: Piece<'a>) {
         self.judged.received += 1;
         self.fields.clear();
         let (event, admitted) = match piece {
@@ -147,6 +170,19 @@ impl<'a> Request<'_, 'a> {
         let kind = given("kind");
         let id = given("id").map(|id| crate::scrub::cut(&id, read::ID_BYTES_MAX).to_owned());
         refusal::write_row(&mut self.judged.rows, self.sender, &refusal, kind.as_deref(), keepable);
+        self.judged.rejects.push(Reject { index, id, code: refusal.code, message: refusal.message });
+    }
+}
+
+impl Request<'_, '_> {
+    /// Writes down an event that could not be put into our own words.
+    fn refuse_untranslated(&mut self, index: u32, id: Option<&str>, refused: &Refused) {
+        self.judged.received += 1;
+        let refusal = Refusal::new(refused.code, refused.message.as_str());
+        let bytes_max = self.judge.limits.event_bytes_max;
+        let keepable = refused.event.as_deref().filter(|text| !is_opted_out(self.sender) && text.len() <= bytes_max);
+        refusal::write_row(&mut self.judged.rows, self.sender, &refusal, refused.kind.as_deref(), keepable);
+        let id = id.map(|id| crate::scrub::cut(id, read::ID_BYTES_MAX).to_owned());
         self.judged.rejects.push(Reject { index, id, code: refusal.code, message: refusal.message });
     }
 }

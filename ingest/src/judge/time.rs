@@ -6,7 +6,7 @@ const EARLIEST_US: i64 = -62_135_596_800 * SECOND_US;
 const LATEST_US: i64 = 253_402_300_800 * SECOND_US - 1;
 
 /// Reads RFC 3339 (`2026-11-22T10:00:00.123Z`, any offset) as microseconds since the Unix epoch.
-pub(super) fn rfc3339_to_us(text: &str) -> Option<i64> {
+pub(crate) fn rfc3339_to_us(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let separators = bytes.len() >= 20
         && bytes[4] == b'-'
@@ -37,7 +37,7 @@ pub(super) fn rfc3339_to_us(text: &str) -> Option<i64> {
 }
 
 /// Reads epoch milliseconds, written as any JSON number.
-pub(super) fn epoch_ms_to_us(number: &str) -> Option<i64> {
+pub(crate) fn epoch_ms_to_us(number: &str) -> Option<i64> {
     let us = match number.parse::<i64>() {
         Ok(ms) => ms.checked_mul(1000)?,
         // Saturating: what is out of range is refused below.

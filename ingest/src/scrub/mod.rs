@@ -21,6 +21,11 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// Tells whether a text is, or holds, an e-mail address.
+pub(crate) fn holds_email(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'@' | b'%')) && patterns::holds_email(text)
+}
+
 /// Counts fields from which something was taken out.
 fn count(fields: u64) {
     metrics::counter!("weir_scrubbed_fields_total").increment(fields);

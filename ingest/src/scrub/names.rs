@@ -56,7 +56,8 @@ const SECRET_NAMES: &[&str] = &[
     "birthday",
     "dateofbirth",
 ];
-const TEXT_PARTS: &[&str] = &["token", "authorization", "cookie", "apikey", "accesskey", "email", "bearer"];
+const TEXT_PARTS: &[&str] =
+    &["useragent", "token", "authorization", "cookie", "apikey", "accesskey", "email", "bearer"];
 const TEXT_NAMES: &[&str] = &[
     "name",
     "fullname",
@@ -76,7 +77,6 @@ const TEXT_NAMES: &[&str] = &[
     "postaladdress",
     "auth",
     "jwt",
-    "useragent",
     "prompt",
     "prompts",
     "negativeprompt",
@@ -147,7 +147,20 @@ const MARKETING_NAMES: &[&str] = &[
     "advertisingid",
     "adgroupid",
     "clickid",
+    "qclid",
+    "gadsource",
+    "kx",
+    "oppref",
+    "bfcid",
+    "irclid",
+    "utmsource",
+    "utmmedium",
+    "utmcampaign",
+    "utmcontent",
+    "utmterm",
 ];
+/// What SDKs put before the name of a field that they remember from the first visit.
+const REMEMBERED: &[&str] = &["initial", "sessionentry"];
 
 const NAME_BYTES_MAX: usize = 128;
 
@@ -160,6 +173,7 @@ pub(super) fn fate(name: &str) -> Fate {
         length += 1;
     }
     let folded = std::str::from_utf8(&folded[..length]).unwrap_or_default();
+    let folded = REMEMBERED.iter().find_map(|first| folded.strip_prefix(first)).unwrap_or(folded);
     let is = |names: &[&str]| names.contains(&folded);
     let holds = |parts: &[&str]| parts.iter().any(|part| folded.contains(part));
     if is(SECRET_NAMES) || is(MARKETING_NAMES) || folded.starts_with("utm") || holds(SECRET_PARTS) {

@@ -1,0 +1,161 @@
+//! The event being written: a JSON object with the fields of `POST /v1/events`.
+
+use serde_json::{Map, Number, Value};
+
+use super::clock;
+use super::ids::Who;
+use crate::kind::Kind;
+use crate::scrub;
+
+/// What the judge takes of a text, bytes. What an SDK gathered by itself is cut rather than refused.
+const TEXT_BYTES_MAX: usize = 512;
+const AGENT_BYTES_MAX: usize = 4096;
+const ID_BYTES_MAX: usize = 256;
+const COUNT_MAX: u64 = 999_999_999_999;
+const STATUSES: [&str; 3] = ["ok", "error", "cancelled"];
+
+/// An event in our own words.
+pub(super) struct Native(Map<String, Value>);
+
+impl Native {
+    /// Begins one.
+    pub(super) fn new(kind: Kind, id: Option<&str>, at: i64) -> Self {
+        let mut native = Self(Map::new());
+        native.put("kind", Value::from(kind.wire()));
+        native.put("ts", clock::write(at));
+        if let Some(id) = id {
+            native.put("id", Value::from(id));
+        }
+        native
+    }
+
+    /// Sets a field.
+    pub(super) fn put(&mut self, field: &str, value: Value) {
+        self.0.insert(field.to_owned(), value);
+    }
+
+    /// Sets a field of text, cut to what the judge takes, unless there is none.
+    pub(super) fn text(&mut self, field: &str, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.put(field, Value::from(scrub::cut(text, TEXT_BYTES_MAX)));
+        }
+    }
+
+    /// Says whom it is about.
+    pub(super) fn who(&mut self, who: Who) {
+        let Who { account, guest, device, session } = who;
+        for (field, id) in
+            [("account_id", account), ("guest_id", guest), ("device_id", device), ("session_id", session)]
+        {
+            if let Some(id) = id {
+                self.put(field, Value::from(id));
+            }
+        }
+    }
+
+    /// Says what is known of the client. An address that is none, or nobody's, is as good as none.
+    pub(super) fn client(&mut self, address: Option<&str>, agent: Option<&str>) {
+        let address = address.and_then(|address| address.trim().parse::<std::net::IpAddr>().ok());
+        if let Some(address) = address.filter(|address| !address.is_unspecified()) {
+            self.put("ip", Value::from(address.to_string()));
+        }
+        if let Some(agent) = agent.filter(|agent| !agent.is_empty()) {
+            self.put("user_agent", Value::from(scrub::cut(agent, AGENT_BYTES_MAX)));
+        }
+    }
+
+    /// Fills the columns that properties of the same name fit. They stay properties as well: whoever sent them looks for
+    /// them there.
+    pub(super) fn lift(&mut self, kind: Kind, properties: &Map<String, Value>) {
+        for (field, value) in properties {
+            let of_usage = matches!(field.as_str(), "status" | "duration_ms" | "quantity" | "model" | "route");
+            if self.0.contains_key(field) || (of_usage && kind != Kind::Usage) {
+                continue;
+            }
+            match (field.as_str(), value) {
+                ("status", Value::String(status)) if STATUSES.contains(&status.as_str()) => {
+                    self.put(field, value.clone());
+                }
+                ("quantity", Value::Number(number)) if number.as_u64().is_some_and(|number| number <= COUNT_MAX) => {
+                    self.put(field, value.clone());
+                }
+                ("duration_ms", Value::Number(number)) => {
+                    if let Some(duration) = whole(number) {
+                        self.put(field, Value::from(duration));
+                    }
+                }
+                ("model" | "route" | "release" | "environment", Value::String(text)) => self.text(field, Some(text)),
+                ("workspace_id" | "session_id" | "api_key_id", Value::String(id)) if is_opaque(id) => {
+                    self.put(field, value.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sets `properties`, unless there are none.
+    pub(super) fn properties(&mut self, properties: Map<String, Value>) {
+        if !properties.is_empty() {
+            self.put("properties", Value::Object(properties));
+        }
+    }
+
+    /// Returns it for the judge.
+    pub(super) fn finish(self) -> String {
+        Value::Object(self.0).to_string()
+    }
+}
+
+/// Rounds a duration: browsers measure fractions of a millisecond.
+fn whole(duration: &Number) -> Option<u64> {
+    let rounded = duration.as_f64()?.round();
+    (0.0..=COUNT_MAX as f64).contains(&rounded).then_some(rounded as u64)
+}
+
+/// Tells whether the judge will take a text as an id.
+pub(super) fn is_opaque(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control) && scrub::id_offence(id).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(native: Native) -> Value {
+        serde_json::from_str(&native.finish()).expect("JSON")
+    }
+
+    #[test]
+    fn only_properties_that_fit_fill_columns() {
+        let mut native = Native::new(Kind::Usage, None, 0);
+        let Value::Object(properties) = json!({"status": "ok", "duration_ms": 11.6, "quantity": -1, "model": "xl",
+            "workspace_id": "jane@example.com", "session_id": "s_1", "release": 2, "colour": "red"})
+        else {
+            unreachable!("an object");
+        };
+        native.lift(Kind::Usage, &properties);
+        let lifted = of(native);
+        assert_eq!(
+            (&lifted["status"], &lifted["duration_ms"], &lifted["model"]),
+            (&json!("ok"), &json!(12), &json!("xl"))
+        );
+        assert_eq!(lifted["session_id"], "s_1");
+        for field in ["quantity", "workspace_id", "release", "colour"] {
+            assert!(lifted.get(field).is_none(), "{field}");
+        }
+        let mut error = Native::new(Kind::Errors, None, 0);
+        error.lift(Kind::Errors, &properties);
+        assert!(of(error).get("status").is_none(), "errors have no such column");
+    }
+
+    #[test]
+    fn what_an_sdk_gathered_is_cut_and_bad_addresses_are_passed_over() {
+        let mut native = Native::new(Kind::Usage, Some("m-1"), 0);
+        native.text("route", Some(&"/é".repeat(400)));
+        native.client(Some("0.0.0.0"), Some(""));
+        let written = of(native);
+        assert!(written["route"].as_str().is_some_and(|route| (510..=512).contains(&route.len())));
+        assert!(written.get("ip").is_none() && written.get("user_agent").is_none());
+    }
+}
