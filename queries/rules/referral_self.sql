@@ -10,7 +10,7 @@
 --! step_up: hold
 --! max_block_rate: 0.5%
 --! owner: growth
---! every: 10min
+--! every: 1min
 
 -- Three signs. Somebody who was referred shares a device or a card with the referrer. Or the bonus was paid for five or
 -- more within a day, and at least 60 % of them have not spent a credit since. Or all who were referred within two days,
@@ -51,7 +51,7 @@ traits as (
         where account_id is not null and device_id is not null and in_window(received_at)
         union
         select account_id, concat('device ', device_id) as trait
-        from credits
+        from payments
         where account_id is not null and device_id is not null and in_window(received_at)
         union
         select account_id, concat('card ', card_hash) as trait
