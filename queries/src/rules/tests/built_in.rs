@@ -67,14 +67,19 @@ fn guest_grant(at: i64, device: &str, guest: &str) -> Event {
 
 #[test]
 fn device_many_guests_finds_the_farm_and_leaves_the_family_alone() {
-    let spend = |grant: &Event| {
-        let mut spend = grant.clone();
-        spend.values["op"] = json!("spend");
-        spend.at += SECOND;
-        spend
+    // A farm of so many guests, who spend what they were granted within a second, or after a while.
+    let farm = |guests: i64, pause: i64| -> Vec<Event> {
+        let grants = (0..guests).map(|n| guest_grant(START + n * 10 * MINUTE, "farm", &format!("g{n}")));
+        let with_spend = |grant: Event| {
+            let mut spend = grant.clone();
+            spend.values["op"] = json!("spend");
+            spend.at += pause;
+            [grant, spend]
+        };
+        grants.flat_map(with_spend).collect()
     };
-    let farm = (0..9).map(|n| guest_grant(START + n * MINUTE, "farm", &format!("g{n}")));
-    let farm: Vec<Event> = farm.flat_map(|grant| [grant.clone(), spend(&grant)]).collect();
+    assert_eq!(run("device_many_guests", &farm(2, SECOND)), ["opened farm 2 throttle"], "the next one waits");
+    let farm = farm(9, 8 * MINUTE);
     assert_eq!(
         run("device_many_guests", &farm),
         [
@@ -86,6 +91,20 @@ fn device_many_guests_finds_the_farm_and_leaves_the_family_alone() {
             "changed farm 9 block"
         ]
     );
+    // One guest who spends faster than anybody looks at pictures; three of one wish are another matter.
+    let hurry = |gap: i64| -> Vec<Event> {
+        let grant = guest_grant(START, "fast", "g0");
+        let spend = |n: i64| {
+            let mut spend = grant.clone();
+            (spend.values["op"], spend.values["amount"]) = (json!("spend"), json!(10));
+            spend.at += 10 * SECOND + n * gap;
+            spend
+        };
+        [grant.clone()].into_iter().chain((0..3).map(spend)).collect()
+    };
+    assert_eq!(run("device_many_guests", &hurry(10 * SECOND)), ["opened fast 1 throttle"]);
+    assert_eq!(run("device_many_guests", &hurry(SECOND)), [] as [&str; 0]);
+    assert_eq!(run("device_many_guests", &hurry(30 * SECOND)), [] as [&str; 0]);
     // A family tablet: three people, each granted once, one grant told three times, and plan credits for all.
     let mut family: Vec<Event> = (0..3).map(|n| guest_grant(START + n * HOUR, "tablet", &format!("g{n}"))).collect();
     family.extend((0..3).map(|n| guest_grant(START + 4 * HOUR + n, "tablet", "g0")));
