@@ -16,7 +16,7 @@ const listen = async (server) => {
 
 /**
  * Stands before a server. Each request that `counts` meets the next of `faults`: "lost", it arrives and its sender is told
- * 503 all the same; "refused", it does not arrive. When they are used up, all goes well.
+ * 503 all the same; "refused", it does not arrive. When they are used up, all goes well. `only` keeps faults to bodies that match it.
  */
 class Proxy {
   static async start(target, counts) {
@@ -34,7 +34,8 @@ class Proxy {
   }
 
   #pass(target, counts, request, body, response) {
-    const fault = request.method === "POST" && counts.test(request.url) ? this.faults.shift() : undefined;
+    const meets = request.method === "POST" && counts.test(request.url) && (this.only?.test(body) ?? true);
+    const fault = meets ? this.faults.shift() : undefined;
     if (request.method !== "OPTIONS") this.paths.push(`${request.method} ${request.url.split("?")[0]}`);
     if (fault !== undefined) this.met.push(fault);
     const unavailable = (headers) => response.writeHead(503, { ...headers, "retry-after": "1" }).end("{}");

@@ -69,6 +69,7 @@ test("errors, messages, sessions, logs and spans of a page arrive once each", as
 test("a page tells at its end what it held back while the server was away", async () => {
   const tab = await page.load();
   await begin(tab, { autoSessionTracking: false });
+  house.proxy.only = /lost in a 503/;
   house.proxy.faults.push("refused");
   await tab.evaluate(async () => {
     const { sdk } = window;

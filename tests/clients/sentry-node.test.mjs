@@ -54,6 +54,7 @@ test("errors, messages, sessions, logs, transactions and feedback arrive once ea
 });
 
 test("what meets a server that is away is lost, and the SDK tells what it held back", async () => {
+  house.proxy.only = /lost in a 503/;
   house.proxy.faults.push("refused");
   await node("sentry_events.mjs", [house.dsn, "away"]);
   await house.expect("select message from errors where message in ('lost in a 503', 'held back', 'back')", [["back"]]);
@@ -63,6 +64,7 @@ test("what meets a server that is away is lost, and the SDK tells what it held b
 });
 
 test("what was taken and answered with an error is there once", async () => {
+  house.proxy.only = /answered with a lost 200/;
   house.proxy.faults.push("lost");
   const id = (await node("sentry_events.mjs", [house.dsn, "one"])).match(/[0-9a-f]{32}/)?.[0];
   await house.expect(`select count(*) from errors where event_id = '${id}'`, [[1]]);
