@@ -69,6 +69,8 @@ fn sdks() -> Routes {
         .sdk(Method::GET, &["/v1/projects/{writeKey}/settings"], segment::settings)
         .sdk(Method::POST, &["/batch", "/e", "/i/v0/e", "/capture", "/track", "/engage"], posthog::receive)
         .sdk(Method::POST, &["/i/v1/analytics/events"], posthog::receive_v1)
+        .sdk(Method::POST, &["/s"], posthog::recording)
+        .sdk(Method::GET, &["/api/surveys"], posthog::surveys)
         .sdk(Method::POST, &["/flags", "/decide"], posthog::flags)
         .sdk(Method::GET, &["/array/{key}/config"], posthog::config)
         .sdk(Method::GET, &["/array/{key}/config.js"], posthog::config_script)

@@ -19,9 +19,10 @@ after(async () => {
 test("events of a page arrive once each, through an answer that got lost, a server that was away, and the page's end", async () => {
   const tab = await page.load();
   house.proxy.faults.push("lost", "refused");
-  const device = await tab.evaluate(({ key, api_host }) => {
+  const device = await tab.evaluate(async ({ key, api_host }) => {
     window.posthog.init(key, { api_host, opt_out_useragent_filter: true, person_profiles: "always", capture_exceptions: true });
     window.posthog.capture("image.generate", { model: "xl", duration_ms: 812 });
+    await new Promise((resolve) => window.posthog.on("eventCaptured", ({ event }) => event === "$pageview" && resolve()));
     const device = window.posthog.get_distinct_id();
     window.posthog.identify("acct_1", { email: "jane@example.com" });
     window.posthog.capture("image.generate", { model: "xl" });

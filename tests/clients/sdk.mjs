@@ -22,7 +22,6 @@ class Proxy {
   static async start(target, counts) {
     const proxy = new Proxy();
     proxy.faults = [];
-    proxy.met = [];
     proxy.paths = [];
     proxy.server = createServer((request, response) => {
       const chunks = [];
@@ -37,7 +36,6 @@ class Proxy {
     const meets = request.method === "POST" && counts.test(request.url) && (this.only?.test(body) ?? true);
     const fault = meets ? this.faults.shift() : undefined;
     if (request.method !== "OPTIONS") this.paths.push(`${request.method} ${request.url.split("?")[0]}`);
-    if (fault !== undefined) this.met.push(fault);
     const unavailable = (headers) => response.writeHead(503, { ...headers, "retry-after": "1" }).end("{}");
     if (fault === "refused") {
       const { origin } = request.headers;
@@ -51,7 +49,7 @@ class Proxy {
       answer.on("end", () => {
         const { "content-length": _, "transfer-encoding": __, ...headers } = answer.headers;
         if (fault === "lost") {
-          assert.equal(answer.statusCode, 200, `what gets lost was taken: ${Buffer.concat(parts)}`);
+          if (answer.statusCode !== 200) this.faults.push(`nothing was lost: ${answer.statusCode} ${Buffer.concat(parts)}`);
           return unavailable(headers);
         }
         response.writeHead(answer.statusCode, headers).end(Buffer.concat(parts));

@@ -24,13 +24,16 @@ test("calls of a page arrive once each, through an answer that got lost and a se
     window.analytics = analytics;
     await analytics.track("image.generate", { model: "xl" });
     await analytics.page("Gallery");
-    const { id } = await analytics.user().then((user) => ({ id: user.anonymousId() }));
-    await analytics.identify("acct_1", { email: "jane@example.com" });
-    await analytics.track("image.generate", { model: "xl" });
-    await analytics.alias("acct_1", "anon-old");
-    await analytics.group("studio");
-    return id;
+    return (await analytics.user()).anonymousId();
   }, { writeKey: house.key, cdnURL: house.url });
+  // A call that waits for its retry is sent as whoever is signed in by then, so they are waited for.
+  await house.expect("select count(*) from usage", [[2]]);
+  await tab.evaluate(async () => {
+    await window.analytics.identify("acct_1", { email: "jane@example.com" });
+    await window.analytics.track("image.generate", { model: "xl" });
+    await window.analytics.alias("acct_1", "anon-old");
+    await window.analytics.group("studio");
+  });
   await house.expect("select name, account_id, guest_id, route, trust, count(*) from usage group by 1, 2, 3, 4, 5 order by 1, 2", [
     ["image.generate", "acct_1", anonymous, "/gallery", "public", 1],
     ["image.generate", null, anonymous, "/gallery", "public", 1],
@@ -44,4 +47,17 @@ test("calls of a page arrive once each, through an answer that got lost and a se
   const told = JSON.stringify(await house.rows("select properties from usage"));
   for (const gone of ["private title", "a+cat", "jane"]) assert.ok(!told.includes(gone), `${gone} in ${told}`);
   await house.expectDelivered();
+});
+
+test("calls that are sent in batches arrive once each, too", async () => {
+  const tab = await page.load();
+  house.proxy.faults.push("lost");
+  await tab.evaluate(({ writeKey, cdnURL }) => {
+    const batching = { strategy: "batching", config: { size: 5, timeout: 300 } };
+    const analytics = window.AnalyticsNext.AnalyticsBrowser.load({ writeKey, cdnURL }, { integrations: { "Segment.io": { deliveryStrategy: batching } } });
+    for (let number = 0; number < 12; number += 1) analytics.track("chat.send", { number });
+  }, { writeKey: house.key, cdnURL: house.url });
+  await house.expect("select count(*), count(distinct event_id), count(distinct guest_id) from usage where name = 'chat.send'", [[12, 12, 1]]);
+  assert.ok(house.proxy.paths.includes("POST /v1/b"), house.proxy.paths.join(", "));
+  await house.expectDelivered({ duplicates: 2 });
 });

@@ -42,6 +42,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/track", SENDS),
     ("POST", "/engage", SENDS),
     ("POST", "/i/v1/analytics/events", SENDS),
+    ("POST", "/s", SENDS),
+    ("GET", "/api/surveys", SENDS),
     ("POST", "/flags", SENDS),
     ("POST", "/decide", SENDS),
     ("GET", "/array/{key}/config", SENDS),

@@ -80,7 +80,7 @@ pub struct Refused {
     pub message: String,
     /// What kind of item the SDK called it.
     pub kind: Option<String>,
-    /// Its text as it was sent, for `rejects`, where it is scrubbed.
+    /// Its text, for `rejects`, where it is scrubbed; without what the SDK gathered by itself.
     pub event: Option<String>,
 }
 

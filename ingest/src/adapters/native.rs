@@ -1,6 +1,6 @@
 //! The event being written: a JSON object with the fields of `POST /v1/events`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::clock;
 use super::ids::Who;
@@ -85,10 +85,13 @@ impl Native {
                 ("status", Value::String(status)) if STATUSES.contains(&status.as_str()) => {
                     self.put(field, value.clone());
                 }
-                ("duration_ms" | "quantity", Value::Number(number))
-                    if number.as_u64().is_some_and(|number| number <= COUNT_MAX) =>
-                {
+                ("quantity", Value::Number(number)) if number.as_u64().is_some_and(|number| number <= COUNT_MAX) => {
                     self.put(field, value.clone());
+                }
+                ("duration_ms", Value::Number(number)) => {
+                    if let Some(duration) = whole(number) {
+                        self.put(field, Value::from(duration));
+                    }
                 }
                 ("model" | "route" | "release" | "environment", Value::String(text)) => self.text(field, Some(text)),
                 ("workspace_id" | "session_id" | "api_key_id", Value::String(id)) if is_opaque(id) => {
@@ -112,6 +115,12 @@ impl Native {
     }
 }
 
+/// Rounds a duration: browsers measure fractions of a millisecond.
+fn whole(duration: &Number) -> Option<u64> {
+    let rounded = duration.as_f64()?.round();
+    (0.0..=COUNT_MAX as f64).contains(&rounded).then_some(rounded as u64)
+}
+
 /// Tells whether the judge will take a text as an id.
 pub(super) fn is_opaque(id: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control) && scrub::id_offence(id).is_none()
@@ -129,7 +138,7 @@ mod tests {
     #[test]
     fn only_properties_that_fit_fill_columns() {
         let mut native = Native::new(Kind::Usage, None, 0);
-        let Value::Object(properties) = json!({"status": "ok", "duration_ms": 12, "quantity": -1, "model": "xl",
+        let Value::Object(properties) = json!({"status": "ok", "duration_ms": 11.6, "quantity": -1, "model": "xl",
             "workspace_id": "jane@example.com", "session_id": "s_1", "release": 2, "colour": "red"})
         else {
             unreachable!("an object");

@@ -121,7 +121,7 @@ impl Request<'_> {
                 let kind = of_path.map(Call::name).or(text(&item, "type"));
                 let fate = match self.translate(&item, kind, id.as_deref()) {
                     Ok(native) => super::Fate::Native(native.finish()),
-                    Err(none) => none.fate(kind, call),
+                    Err(none) => none.fate(kind, &without_the_person(&item)),
                 };
                 Translated { id, fate }
             }
@@ -287,6 +287,15 @@ impl Request<'_> {
         }
         properties
     }
+}
+
+/// Returns a call as it may be shown to whoever looks for why it was refused.
+fn without_the_person(item: &Value) -> String {
+    let mut item = item.clone();
+    if let Some(fields) = item.as_object_mut() {
+        fields.retain(|name, _| !matches!(name.as_str(), "traits" | "context" | "integrations" | "_metadata"));
+    }
+    item.to_string()
 }
 
 #[cfg(test)]

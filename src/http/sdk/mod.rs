@@ -88,9 +88,9 @@ async fn take_form(
     }
     let hints = hints(&parts)?;
     let body = app.bodies.read(body, app.config.ingest.body_bytes_max).await?;
-    let is_small = body.bytes.len() <= INLINE_BYTES_MAX && hints.content_encoding.is_none();
+    let is_small = is_small(&body, &hints);
     let work = Work { app: Arc::clone(app), parts, known, hints, source, form, now };
-    let (key, translation, judged) = if is_small && !body.bytes.starts_with(&[0x1f, 0x8b]) {
+    let (key, translation, judged) = if is_small {
         work.judge(body, translate)?
     } else {
         app.decoders.run(move || work.judge(body, translate)).await??
@@ -148,14 +148,22 @@ async fn greet(app: &App, request: Request) -> Result<(), Problem> {
     }
     let hints = hints(&parts)?;
     let body = app.bodies.read(body, app.config.ingest.body_bytes_max).await?;
+    let is_small = is_small(&body, &hints);
     let (limits, opener) = (app.config.limits(), Arc::clone(app));
     let open = move || {
         let body = open_sdk_body(body.bytes.clone(), &hints, &limits).map_err(|_| Problem::Unauthorized)?;
         let shown = key_in_body(&body).ok_or(Problem::Unauthorized)?;
         opener.keyring.authenticate(&shown, now).ok_or(Problem::Unauthorized)
     };
-    let key = app.decoders.run(open).await??;
+    let key = if is_small { open()? } else { app.decoders.run(open).await?? };
     key::admit(&key, &parts, now)
+}
+
+/// Tells whether a body is looked into where it was read: handing it over would cost more.
+fn is_small(body: &ReadBody, hints: &BodyHints) -> bool {
+    // Compressed, a small body may be a large one.
+    let is_plain = hints.content_encoding.is_none() && hints.compression.is_none();
+    body.bytes.len() <= INLINE_BYTES_MAX && is_plain && matches!(body.bytes.first(), None | Some(b'{' | b'[' | b' '))
 }
 
 fn hints(parts: &Parts) -> Result<BodyHints, Problem> {

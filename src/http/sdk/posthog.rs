@@ -30,6 +30,8 @@ pub(super) const PATHS: &[(Method, &str, &str)] = &[
     (Method::POST, "/track", EVENTS),
     (Method::POST, "/engage", EVENTS),
     (Method::POST, "/i/v1/analytics/events", "PostHog: a batch, answered event by event"),
+    (Method::POST, "/s", "PostHog: session recordings; they are let go"),
+    (Method::GET, "/api/surveys", "PostHog: surveys; there are none"),
     (Method::POST, "/flags", FLAGS),
     (Method::POST, "/decide", FLAGS),
     (Method::GET, "/array/{key}/config", CONFIG),
@@ -75,6 +77,20 @@ fn results(taken: &Taken) -> BTreeMap<&str, EventResult<'_>> {
 fn asked(headers: &HeaderMap) -> Asked {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Asked { sent_at: text("posthog-request-timestamp"), library: text("posthog-sdk-info") }
+}
+
+/// Lets a recording of a page go: what stands on it is nothing that Weir keeps. A page recorded before it was told not to.
+pub(crate) async fn recording(State(app): State<App>, request: Request) -> Response {
+    let greeted = greet(&app, request).await.map(|()| {
+        metrics::counter!("weir_sdk_skipped_total", "source" => "posthog", "what" => "recording").increment(1);
+        json(&json!({"status": 1}))
+    });
+    answer(Source::Posthog, greeted)
+}
+
+/// Answers that there are no surveys.
+pub(crate) async fn surveys(State(app): State<App>, request: Request) -> Response {
+    answer(Source::Posthog, greet(&app, request).await.map(|()| json(&json!({"surveys": []}))))
 }
 
 /// Answers that there are no feature flags.

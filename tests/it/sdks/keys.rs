@@ -126,6 +126,12 @@ fn sdks_that_start_are_told_what_they_need() {
         );
         assert!(!flags["requestId"].as_str().unwrap().is_empty());
     }
+    let surveys = anonymous.get(&format!("/api/surveys/?token={web}")).expect(200);
+    assert_eq!(surveys, json!({"surveys": []}));
+    let recording =
+        json!({"api_key": web, "batch": [{"event": "$snapshot", "properties": {"$snapshot_data": "a secret page"}}]});
+    assert_eq!(house.post("/s/", &recording).expect(200), json!({"status": 1}));
+    assert_eq!(house.metric(&["weir_sdk_skipped_total", "posthog", "recording"]), 1.0);
     let config = anonymous.get(&format!("/array/{web}/config")).expect(200);
     assert_eq!(config["supportedCompression"], json!(["gzip", "gzip-js"]));
     for off in ["hasFeatureFlags", "sessionRecording", "surveys", "heatmaps"] {

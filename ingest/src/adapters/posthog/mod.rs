@@ -91,7 +91,7 @@ impl Request<'_> {
                     let name = text(&item, "event").or_else(|| text(&item, "name"));
                     let fate = match self.translate(&item, name, id.as_deref(), &mut translation.fields_skipped) {
                         Ok(native) => Fate::Native(native.finish()),
-                        Err(none) => none.fate(name, event),
+                        Err(none) => none.fate(name, &without_the_sdks_own(&item)),
                     };
                     (id, fate)
                 }
@@ -101,6 +101,18 @@ impl Request<'_> {
         };
         translation.events.push(Translated { id, fate });
     }
+}
+
+/// Returns an event as it may be shown to whoever looks for why it was refused.
+fn without_the_sdks_own(item: &Value) -> String {
+    let mut item = item.clone();
+    if let Some(fields) = item.as_object_mut() {
+        fields.retain(|name, _| !name.starts_with('$'));
+        if let Some(Value::Object(given)) = fields.get_mut("properties") {
+            *given = properties::kept(given).0;
+        }
+    }
+    item.to_string()
 }
 
 /// Returns an event's own id: its uuid, or what older libraries repeat in a retry.

@@ -252,7 +252,7 @@ fn what_is_no_event_lands_in_rejects() {
             {"distinct_id": "u"}, {"event": "a"}, {"event": "a", "distinct_id": "u", "properties": 7}, 7,
             {"event": "a", "distinct_id": "u", "properties": {"long": long}},
             {"event": "$exception", "distinct_id": "u"},
-            {"event": "a", "distinct_id": "u", "timestamp": "soon", "properties": {"$raw_user_agent": "Mozilla/5.0 x"}},
+            {"event": "a", "distinct_id": "u", "timestamp": "soon", "properties": {"$raw_user_agent": "Mozilla/5.0 x", "$el_text": "Dear diary"}, "$set": {"n": "Jane"}},
             {"event": "a", "distinct_id": "u"},
         ]),
     );
@@ -270,7 +270,10 @@ fn what_is_no_event_lands_in_rejects() {
             "-",
         ]
     );
-    assert!(!everything(&judged).contains("Mozilla"), "rejects are scrubbed, too");
+    let all = everything(&judged);
+    for gone in ["Mozilla", "diary", "Jane"] {
+        assert!(!all.contains(gone), "{gone}: rejects are scrubbed, too");
+    }
 }
 
 proptest! {
