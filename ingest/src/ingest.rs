@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::buffer::{Board, Cut};
+use crate::client_drops::{ClientDrop, ClientDrops};
 use crate::dedupe::{DedupeIndex, DedupeLimits, Fingerprinter};
 use crate::disk::{DiskRef, RealDisk, create_dir};
 use crate::error::IngestError;
@@ -127,6 +128,7 @@ pub struct Ingest {
     progress: Progress,
     settled: watch::Receiver<i64>,
     pub(crate) tallies: Mutex<BTreeMap<Arc<str>, Tally>>,
+    pub(crate) client_drops: ClientDrops,
     /// Held for the life of the process: nobody else may write here.
     _lock: File,
 }
@@ -170,6 +172,7 @@ impl Ingest {
             progress: Progress::default(),
             settled,
             tallies: Mutex::default(),
+            client_drops: ClientDrops::default(),
             _lock: lock,
         });
         tokio::spawn(Arc::clone(&ingest).start(observer, epochs));
@@ -279,6 +282,11 @@ impl Ingest {
         tally.rejected += rejects.len() as u64;
         let id = format!("r_{:x}", written.end_seq);
         Ok(Receipt { id, stored: written.stored, duplicate: written.duplicate })
+    }
+
+    /// Notes what a client of this key says that it dropped before it reached us.
+    pub fn note_client_drops(&self, key: &Arc<str>, drops: &[ClientDrop]) {
+        self.client_drops.note(key, drops);
     }
 
     /// Queues rows of Weir's own (decisions, hits, labels). Returns before they are durable.

@@ -6,6 +6,7 @@
 
 pub mod adapters;
 mod buffer;
+mod client_drops;
 mod columns;
 mod dedupe;
 mod disk;
@@ -31,6 +32,7 @@ mod wire;
 mod writer;
 
 pub use buffer::Cut;
+pub use client_drops::{ClientDrop, DropsByCategory};
 pub use dedupe::{DedupeStatus, Fingerprint, Fingerprinter};
 pub use disk::{Disk, DiskRef, RealDisk, create_dir, write_file};
 pub use enrich::{AddressFacts, AgentFacts, DatabaseStatus, EmailFacts, Enricher, EnricherStatus, SaltSource};
@@ -46,5 +48,5 @@ pub use schema::{COMMON, Column, ColumnType, Purpose, TableSchema};
 pub use scrub::{id_offence, text as scrub_text};
 pub use sender::{Sender, Source};
 pub use status::{Loss, Status, TableStatus};
-pub use wire::{BodyHints, decompress, open_sdk_body};
+pub use wire::{BodyHints, decompress, open_sdk_body, open_sdk_envelope};
 pub use writer::{Committed, Observer};

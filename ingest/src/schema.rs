@@ -174,6 +174,12 @@ const SESSIONS: &[Column] = &[
     column("started", Time, Reliability, "when it began"),
     column("duration_ms", Int, Reliability, "how long it has lasted, milliseconds"),
     column("errors", Int, Reliability, "errors in it so far"),
+    column(
+        "quantity",
+        Int,
+        Reliability,
+        "how many sessions this row counts, of which no more is known; null: it is one",
+    ),
 ];
 
 const HITS: &[Column] = &[

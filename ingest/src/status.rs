@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use crate::client_drops::DropsByCategory;
 use crate::dedupe::DedupeStatus;
 use crate::ingest::Ingest;
 use crate::outcome::Tally;
@@ -46,6 +47,8 @@ pub struct Status {
     pub tables: BTreeMap<&'static str, TableStatus>,
     /// By key name, since the start.
     pub outcomes: BTreeMap<String, Tally>,
+    /// By key name, what its clients say that they dropped themselves, since the start: by category, by reason.
+    pub dropped_by_clients: BTreeMap<String, DropsByCategory>,
     /// Bytes of unflushed rows in memory.
     pub unflushed_bytes: u64,
     /// Age of the oldest unflushed row, milliseconds; 0 when there is none.
@@ -109,6 +112,7 @@ impl Ingest {
         Status {
             tables: tables.collect(),
             outcomes: tallies.iter().map(|(key, tally)| (key.to_string(), *tally)).collect(),
+            dropped_by_clients: self.client_drops.by_key(),
             unflushed_bytes: gauges.unflushed_bytes.load(Ordering::Relaxed),
             unflushed_age_ms: age_us as u64 / 1_000,
             dedupe: self.dedupe.status(),

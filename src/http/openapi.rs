@@ -64,7 +64,7 @@ fn of_sdk(path: &str, summary: &str) -> Operation {
     let responses = [
         ("200", "As the SDK expects it"),
         ("400", "The body cannot be read at all"),
-        ("401", "No known key, neither in head nor in address or body"),
+        ("401", "No known key, neither in head nor in address or body; on Sentry's paths 403"),
         ("403", "The key may not send, or this page may not use it"),
         ("413", "Over a limit"),
         ("429", "The key's rate is used up"),

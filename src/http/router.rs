@@ -9,7 +9,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::error::Problem;
 use super::routes::Routes;
-use super::sdk::{posthog, segment};
+use super::sdk::{posthog, segment, sentry};
 use super::{
     App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
     rules, sdk, snoozes, sql, status, stream, tables, verdict,
@@ -74,6 +74,8 @@ fn sdks() -> Routes {
         .sdk(Method::POST, &["/flags", "/decide"], posthog::flags)
         .sdk(Method::GET, &["/array/{key}/config"], posthog::config)
         .sdk(Method::GET, &["/array/{key}/config.js"], posthog::config_script)
+        .sdk(Method::POST, &["/api/{project}/envelope"], sentry::receive)
+        .sdk(Method::POST, &["/api/{project}/store"], sentry::receive_store)
 }
 
 /// What people see. Pages send those who are not signed in to the form.

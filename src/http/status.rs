@@ -35,7 +35,7 @@ enum Progress {
 /// Shows the state of everything.
 #[utoipa::path(get, path = "/v1/status", tag = "operations", summary = "State of tables, keys, rules and verdicts",
     responses((status = 200, description = "Per table: rows, files, bytes, oldest and newest, unflushed; per key: the \
-        outcome ledger; dedupe, loss, geo databases, rules, verdicts, version and uptime")))]
+        outcome ledger, and what its clients say that they dropped; dedupe, loss, geo databases, rules, verdicts, version and uptime")))]
 pub(crate) async fn show(_auth: Authorized<Query>, State(app): State<App>) -> Response {
     let rules = app.rulebook.status();
     json(&status(&app, &rules, clock::now()))

@@ -16,7 +16,7 @@ const listen = async (server) => {
 
 /**
  * Stands before a server. Each request that `counts` meets the next of `faults`: "lost", it arrives and its sender is told
- * 503 all the same; "refused", it does not arrive. When they are used up, all goes well.
+ * 503 all the same; "refused", it does not arrive. When they are used up, all goes well. `only` keeps faults to bodies that match it.
  */
 class Proxy {
   static async start(target, counts) {
@@ -33,12 +33,14 @@ class Proxy {
   }
 
   #pass(target, counts, request, body, response) {
-    const fault = request.method === "POST" && counts.test(request.url) ? this.faults.shift() : undefined;
+    const meets = request.method === "POST" && counts.test(request.url) && (this.only?.test(body) ?? true);
+    const fault = meets ? this.faults.shift() : undefined;
     if (request.method !== "OPTIONS") this.paths.push(`${request.method} ${request.url.split("?")[0]}`);
     const unavailable = (headers) => response.writeHead(503, { ...headers, "retry-after": "1" }).end("{}");
     if (fault === "refused") {
       const { origin } = request.headers;
-      return unavailable(origin ? { "access-control-allow-origin": origin, "access-control-allow-credentials": "true" } : {});
+      const readable = { "access-control-allow-credentials": "true", "access-control-expose-headers": "retry-after" };
+      return unavailable(origin ? { "access-control-allow-origin": origin, ...readable } : {});
     }
     const { hostname, port } = new URL(target);
     const onward = send({ hostname, port, method: request.method, path: request.url, headers: request.headers }, (answer) => {
@@ -90,6 +92,26 @@ export class House {
     }
   }
 
+  /** Does something again and again until `done` resolves to a yes. */
+  async until(done, doing, words) {
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!(await done())) {
+      assert.ok(Date.now() < deadline, words);
+      await doing();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Returns the key's DSN, as Sentry's SDKs want it. */
+  get dsn() {
+    return `${this.url.replace("://", `://${this.key}@`)}/1`;
+  }
+
+  /** Resolves to what the SDK told us that it dropped itself: by category, by reason. */
+  async droppedByClient() {
+    return (await this.server.call("/v1/status")).dropped_by_clients.sdk ?? {};
+  }
+
   /** Fails unless every fault was met, nothing was doubled or refused, and `duplicates` repeats were recognised at least. */
   async expectDelivered({ duplicates = 1 } = {}) {
     assert.deepEqual(this.proxy.faults, [], `faults that nobody met; requests: ${this.proxy.paths.join(", ")}`);
@@ -98,7 +120,7 @@ export class House {
     assert.equal(rejected, 0, JSON.stringify(await this.rows("select code, message, event from rejects")));
     assert.equal(received, stored + duplicate);
     assert.ok(duplicate >= duplicates, `the retries were recognised: ${JSON.stringify(outcomes.sdk)}`);
-    const tables = ["usage", "errors", "identities"].map((table) => `select event_id, source from ${table}`).join(" union all ");
+    const tables = ["usage", "errors", "identities", "sessions", "logs"].map((table) => `select event_id, source from ${table}`).join(" union all ");
     const [[rows, ids]] = await this.rows(`select count(*), count(distinct event_id) from (${tables}) all_rows`);
     assert.deepEqual([rows, ids], [stored, stored], "each once");
   }
@@ -114,15 +136,34 @@ const ARGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
+const MODULES = new URL("node_modules/", import.meta.url);
+
 /** A Chromium with an empty page of an origin of its own, on which a script from `node_modules` runs. */
 export class Page {
   static async open(script) {
+    const code = await readFile(new URL(script, MODULES));
+    return Page.#serve('<script src="/sdk.js"></script>', async (path) => (path === "/sdk.js" ? code : undefined));
+  }
+
+  /** The same with packages of modules as npm installed them: the page finds each where Node does. Its window has `sdk`. */
+  static async openModules(name, ...needed) {
+    const place = (module) => new URL(import.meta.resolve(module)).href.replace(MODULES.href, "/modules/");
+    const imports = Object.fromEntries([name, ...needed].map((module) => [module, place(module)]));
+    const script = `<script type="importmap">${JSON.stringify({ imports })}</script>
+      <script type="module">window.sdk = await import("${name}");</script>`;
+    const page = await Page.#serve(script, async (path) =>
+      path.startsWith("/modules/") && !path.includes("..") ? readFile(new URL(path.slice("/modules/".length), MODULES)) : undefined,
+    );
+    page.isReady = () => window.sdk !== undefined;
+    return page;
+  }
+
+  static async #serve(script, find) {
     const page = new Page();
-    const code = await readFile(new URL(`node_modules/${script}`, import.meta.url));
-    page.site = createServer((request, response) => {
-      const isScript = request.url === "/sdk.js";
-      response.setHeader("content-type", isScript ? "text/javascript" : "text/html; charset=utf-8");
-      response.end(isScript ? code : '<!doctype html><title>A private title</title><script src="/sdk.js"></script>');
+    page.site = createServer(async (request, response) => {
+      const code = await find(request.url.split("?")[0]).catch(() => undefined);
+      response.setHeader("content-type", code === undefined ? "text/html; charset=utf-8" : "text/javascript");
+      response.end(code ?? `<!doctype html><title>A private title</title>${script}`);
     });
     // Another host than the server's, so that it is another site, too.
     page.origin = `http://localhost:${await listen(page.site)}`;
@@ -135,6 +176,7 @@ export class Page {
     const tab = await this.browser.newPage();
     tab.on("console", (message) => process.env.WEIR_TEST_VERBOSE && console.log(message.text()));
     await tab.goto(`${this.origin}/gallery?prompt=a+cat`);
+    if (this.isReady) await tab.waitForFunction(this.isReady);
     return tab;
   }
 

@@ -1,5 +1,5 @@
 //! What SDKs of other products send, put into the words of `POST /v1/events`. One file or folder a protocol (`segment`,
-//! `posthog`), none knowing the others; what they share is small: who an id means (`ids`), whose clock a time is by
+//! `posthog`, `sentry`), none knowing the others; what they share is small: who an id means (`ids`), whose clock a time is by
 //! (`clock`), stack frames (`frames`), the event being written (`native`), the key in a body (`key`). Not HTTP, and not
 //! what an event may hold: every translated event goes to the `judge` like any other.
 //!
@@ -12,9 +12,13 @@ mod key;
 mod native;
 pub mod posthog;
 pub mod segment;
+pub mod sentry;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::client_drops::ClientDrop;
 use crate::limits::Limits;
 use crate::outcome::RejectCode;
 
@@ -39,6 +43,12 @@ pub struct Translation {
     pub events: Vec<Translated>,
     /// Fields that no column is for, or that must not be kept, and that were left out.
     pub fields_skipped: u64,
+    /// Items that were skipped and that nobody asks about one by one, by what they were.
+    pub skipped: BTreeMap<&'static str, u64>,
+    /// What the SDK says that it dropped itself.
+    pub client_drops: Vec<ClientDrop>,
+    /// The SDK's id of the request as a whole, to be named in the answer.
+    pub request_id: Option<String>,
 }
 
 /// One item of an SDK's request.

@@ -53,6 +53,15 @@ impl Native {
         }
     }
 
+    /// Makes the trace what it is about, where nobody is named: an event must be about something.
+    pub(super) fn trace_as_subject(&mut self, trace_id: Option<&str>) {
+        let has_subject =
+            ["account_id", "guest_id", "device_id", "session_id"].iter().any(|id| self.0.contains_key(*id));
+        if let Some(trace_id) = trace_id.filter(|id| !has_subject && is_opaque(id)) {
+            self.text("session_id", Some(&format!("trace_{trace_id}")));
+        }
+    }
+
     /// Says what is known of the client. An address that is none, or nobody's, is as good as none.
     pub(super) fn client(&mut self, address: Option<&str>, agent: Option<&str>) {
         let address = address.and_then(|address| address.trim().parse::<std::net::IpAddr>().ok());

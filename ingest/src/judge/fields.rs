@@ -249,6 +249,7 @@ const SESSIONS: &[Line] = &[
     ("started", "started", Check::Time),
     ("duration_ms", "duration_ms", COUNT),
     ("errors", "errors", COUNT),
+    ("quantity", "quantity", COUNT),
 ];
 
 /// The kinds a sender may write.

@@ -7,5 +7,5 @@ mod sdk_body;
 mod split;
 
 pub use body::decompress;
-pub use sdk_body::{BodyHints, open_sdk_body};
+pub use sdk_body::{BodyHints, open_sdk_body, open_sdk_envelope};
 pub(crate) use split::{Piece, split};

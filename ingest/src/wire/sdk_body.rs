@@ -50,6 +50,15 @@ pub fn open_sdk_body(body: Bytes, hints: &BodyHints, limits: &Limits) -> Result<
     }
 }
 
+/// Returns the text that a body of many lines holds, JSON in its first: compression is taken off, and nothing else, since what
+/// is counted in bytes must stay as it is.
+///
+/// # Errors
+/// As [`decompress`].
+pub fn open_sdk_envelope(body: Bytes, hints: &BodyHints, limits: &Limits) -> Result<Bytes, BodyError> {
+    decompressed(body, hints.content_encoding.as_deref(), limits)
+}
+
 fn decompressed(body: Bytes, content_encoding: Option<&str>, limits: &Limits) -> Result<Bytes, BodyError> {
     if body.starts_with(GZIP) {
         return decompress(body, Some("gzip"), limits);

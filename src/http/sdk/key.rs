@@ -1,4 +1,4 @@
-//! The key of an SDK's request: as Basic or Bearer authorization, in the address, or in the body. Never a session: pages of
+//! The key of an SDK's request: as Basic, Bearer or Sentry authorization, in the address, or in the body. Never a session: pages of
 //! other origins may use these paths, and a browser would send the cookie of whoever is signed in here.
 
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ingest::adapters::key_in_body;
 
 use super::parameter;
 use crate::control::{Key, Scope, Scopes};
@@ -17,20 +16,16 @@ use crate::http::error::Problem;
 use crate::http::sdk::cors::Origin;
 
 /// The parameters under which a key stands in an address.
-const PARAMETERS: &[&str] = &["api_key", "writeKey", "token"];
+const PARAMETERS: &[&str] = &["api_key", "writeKey", "token", "sentry_key"];
 const SENDS: Scopes = Scopes::of(&[Scope::Ingest, Scope::IngestPublic]);
 
 /// Returns the key that a request shows before its body: SDKs that show one there show the same in the body.
 pub(super) fn of_head(parts: &Parts, app: &Weir, now: i64) -> Option<Arc<Key>> {
-    let authorization = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = authorization.and_then(|value| bearer(value).map(str::to_owned).or_else(|| basic(value)));
-    let of_header = shown.and_then(|key| app.keyring.authenticate(&key, now));
-    of_header.or_else(|| app.keyring.authenticate(&parameter(&parts.uri, PARAMETERS)?, now))
-}
-
-/// Returns the key that stands in a body.
-pub(super) fn of_body(body: &[u8], app: &Weir, now: i64) -> Option<Arc<Key>> {
-    app.keyring.authenticate(&key_in_body(body)?, now)
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let shown = |value: &str| bearer(value).map(str::to_owned).or_else(|| basic(value)).or_else(|| sentry(value));
+    let of_headers = [header(header::AUTHORIZATION.as_str()), header("x-sentry-auth")].into_iter().flatten();
+    let of_headers = of_headers.filter_map(shown).find_map(|key| app.keyring.authenticate(&key, now));
+    of_headers.or_else(|| app.keyring.authenticate(&parameter(&parts.uri, PARAMETERS)?, now))
 }
 
 /// Lets a key in: it may send, this page may use it, and it has something left of its rate.
@@ -62,9 +57,33 @@ fn basic(authorization: &str) -> Option<String> {
     Some(user.to_owned())
 }
 
+/// Returns the key of a Sentry header: `Sentry sentry_key=wk_web_…, sentry_version=7`.
+fn sentry(authorization: &str) -> Option<String> {
+    let (scheme, fields) = authorization.trim().split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("sentry") {
+        return None;
+    }
+    let mut fields = fields.split(',').filter_map(|field| field.trim().split_once('='));
+    fields.find(|(name, _)| *name == "sentry_key").map(|(_, key)| key.trim().to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_a_field_of_sentrys_authorization() {
+        for header in [
+            "Sentry sentry_key=wk_a_b, sentry_version=7, sentry_client=sentry.python/2.75.0",
+            "sentry sentry_version=7,sentry_key=wk_a_b,sentry_secret=x",
+            "Sentry sentry_version=7, sentry_key=wk_a_b",
+        ] {
+            assert_eq!(sentry(header).as_deref(), Some("wk_a_b"), "{header}");
+        }
+        for wrong in ["Sentry", "Sentry wk_a_b", "Basic sentry_key=wk_a_b", ""] {
+            assert_eq!(sentry(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn a_write_key_is_the_user_of_basic_authorization() {

@@ -7,6 +7,7 @@ pub(crate) mod cors;
 mod key;
 pub(crate) mod posthog;
 pub(crate) mod segment;
+pub(crate) mod sentry;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
-use ingest::adapters::{Context, Fate, Translation};
-use ingest::{BodyError, BodyHints, Judged, Reject, Source, open_sdk_body};
+use bytes::Bytes;
+use ingest::adapters::{Context, Fate, Translation, key_in_body};
+use ingest::{BodyError, BodyHints, Judged, Limits, Reject, Source, open_sdk_body};
 
 use super::body::ReadBody;
 use super::error::Problem;
@@ -37,7 +39,7 @@ pub(crate) struct Documented {
 
 /// Returns every path of an SDK. A slash at the end makes no difference and is not listed, nor are preflights.
 pub(crate) fn documented() -> impl Iterator<Item = Documented> {
-    segment::PATHS.iter().chain(posthog::PATHS).map(|&(ref method, path, summary)| Documented {
+    segment::PATHS.iter().chain(posthog::PATHS).chain(sentry::PATHS).map(|&(ref method, path, summary)| Documented {
         method: method.clone(),
         path,
         summary,
@@ -55,8 +57,29 @@ trait Translate: FnOnce(&[u8], Context<'_>) -> Result<Translation, BodyError> + 
 
 impl<F: FnOnce(&[u8], Context<'_>) -> Result<Translation, BodyError> + Send + 'static> Translate for F {}
 
+/// How a protocol's bodies are opened, and where they hold a key.
+#[derive(Clone, Copy)]
+struct Form {
+    open: fn(Bytes, &BodyHints, &Limits) -> Result<Bytes, BodyError>,
+    key: fn(&[u8]) -> Option<String>,
+}
+
+/// What most SDKs send: JSON, somehow wrapped.
+const JSON: Form = Form { open: open_sdk_body, key: key_in_body };
+
 /// Takes a request of events in. Returns once they are durable and visible.
 async fn take(app: &App, request: Request, source: Source, translate: impl Translate) -> Result<Taken, Problem> {
+    take_form(app, request, source, JSON, translate).await
+}
+
+/// Takes a request in whose body is of this form.
+async fn take_form(
+    app: &App,
+    request: Request,
+    source: Source,
+    form: Form,
+    translate: impl Translate,
+) -> Result<Taken, Problem> {
     let (parts, body) = request.into_parts();
     let now = clock::now();
     let known = key::of_head(&parts, app, now);
@@ -66,7 +89,7 @@ async fn take(app: &App, request: Request, source: Source, translate: impl Trans
     let hints = hints(&parts)?;
     let body = app.bodies.read(body, app.config.ingest.body_bytes_max).await?;
     let is_small = is_small(&body, &hints);
-    let work = Work { app: Arc::clone(app), parts, known, hints, source, now };
+    let work = Work { app: Arc::clone(app), parts, known, hints, source, form, now };
     let (key, translation, judged) = if is_small {
         work.judge(body, translate)?
     } else {
@@ -77,6 +100,7 @@ async fn take(app: &App, request: Request, source: Source, translate: impl Trans
     if judged.received > 0 {
         app.ingest.append(&key.name, judged).await?;
     }
+    app.ingest.note_client_drops(&key.name, &translation.client_drops);
     Ok(Taken { translation, rejects })
 }
 
@@ -87,19 +111,21 @@ struct Work {
     known: Option<Arc<Key>>,
     hints: BodyHints,
     source: Source,
+    form: Form,
     now: i64,
 }
 
 impl Work {
     fn judge(self, body: ReadBody, translate: impl Translate) -> Result<(Arc<Key>, Translation, Judged), Problem> {
         let limits = self.app.config.limits();
-        let opened = open_sdk_body(body.bytes.clone(), &self.hints, &limits);
+        let opened = (self.form.open)(body.bytes.clone(), &self.hints, &limits);
         let key = match self.known {
             Some(key) => key,
             None => {
                 // Who is not known learns nothing of what is wrong with the body.
                 let body = opened.as_ref().map_err(|_| Problem::Unauthorized)?;
-                let key = key::of_body(body, &self.app, self.now).ok_or(Problem::Unauthorized)?;
+                let shown = (self.form.key)(body).ok_or(Problem::Unauthorized)?;
+                let key = self.app.keyring.authenticate(&shown, self.now).ok_or(Problem::Unauthorized)?;
                 key::admit(&key, &self.parts, self.now)?;
                 key
             }
@@ -126,7 +152,8 @@ async fn greet(app: &App, request: Request) -> Result<(), Problem> {
     let (limits, opener) = (app.config.limits(), Arc::clone(app));
     let open = move || {
         let body = open_sdk_body(body.bytes.clone(), &hints, &limits).map_err(|_| Problem::Unauthorized)?;
-        key::of_body(&body, &opener, now).ok_or(Problem::Unauthorized)
+        let shown = key_in_body(&body).ok_or(Problem::Unauthorized)?;
+        opener.keyring.authenticate(&shown, now).ok_or(Problem::Unauthorized)
     };
     let key = if is_small { open()? } else { app.decoders.run(open).await?? };
     key::admit(&key, &parts, now)
@@ -154,7 +181,7 @@ fn parameter(uri: &Uri, names: &[&str]) -> Option<String> {
 }
 
 fn count_skipped(source: Source, translation: &Translation) {
-    let mut skipped: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut skipped: BTreeMap<&'static str, u64> = translation.skipped.clone();
     for event in &translation.events {
         if let Fate::Skipped(what) = event.fate {
             *skipped.entry(what).or_default() += 1;
@@ -163,15 +190,20 @@ fn count_skipped(source: Source, translation: &Translation) {
     if translation.fields_skipped > 0 {
         skipped.insert("field", translation.fields_skipped);
     }
+    for drop in &translation.client_drops {
+        metrics::counter!("weir_sdk_dropped_by_client_total", "source" => source.name(), "category" => drop.category,
+            "reason" => drop.reason)
+        .increment(drop.quantity);
+    }
     for (what, count) in skipped {
         metrics::counter!("weir_sdk_skipped_total", "source" => source.name(), "what" => what).increment(count);
     }
 }
 
 /// Makes the answer of a path, and counts a refusal.
-fn answer(source: Source, result: Result<Response, Problem>) -> Response {
-    result.unwrap_or_else(|problem| {
-        let response = problem.into_response();
+fn answer(source: Source, result: Result<Response, impl IntoResponse>) -> Response {
+    result.unwrap_or_else(|refusal| {
+        let response = refusal.into_response();
         let status = response.status().as_u16().to_string();
         metrics::counter!("weir_sdk_refused_total", "source" => source.name(), "status" => status).increment(1);
         response
@@ -182,6 +214,10 @@ fn answer(source: Source, result: Result<Response, Problem>) -> Response {
 pub(crate) fn describe_metrics() {
     metrics::describe_counter!("weir_sdk_skipped_total", "What SDKs sent and Weir does not keep, by protocol");
     metrics::describe_counter!("weir_sdk_refused_total", "Requests of SDKs that were refused, by protocol and status");
+    metrics::describe_counter!(
+        "weir_sdk_dropped_by_client_total",
+        "What SDKs say that they dropped before it was sent, by protocol, category and reason"
+    );
     metrics::describe_counter!("weir_sdk_ids_hashed_total", "Ids of SDKs that were e-mail addresses and were hashed");
 }
 

@@ -154,7 +154,7 @@ mod tests {
             event(Some("skipped"), Fate::Skipped("group")),
         ];
         let reject = Reject { index: 2, id: None, code: RejectCode::NoSubject, message: "no id".into() };
-        let taken = Taken { translation: Translation { events, fields_skipped: 0 }, rejects: vec![reject] };
+        let taken = Taken { translation: Translation { events, ..Translation::default() }, rejects: vec![reject] };
         let shown = serde_json::to_value(results(&taken)).unwrap();
         let expected = json!({"stored": {"result": "ok"}, "skipped": {"result": "ok"}, "dropped": {"result": "drop", "details": "no id"}});
         assert_eq!(shown, expected);

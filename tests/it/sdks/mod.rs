@@ -4,6 +4,7 @@
 mod bodies;
 mod keys;
 mod origins;
+mod sentry;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,0 +1,153 @@
+//! What of an event is worth keeping beside its columns: a bounded part of what the app attached to it. What goes beyond the
+//! bounds is left out and counted, so that an event is stored without its ballast rather than refused for it.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::scrub;
+
+/// All of an event's properties.
+const BYTES_MAX: usize = 14 << 10;
+const TEXT_BYTES_MAX: usize = 1024;
+const NAME_BYTES_MAX: usize = 128;
+const FIELDS_MAX: usize = 100;
+const ITEMS_MAX: usize = 50;
+/// Below a property; the judge takes ten levels.
+const DEPTH_MAX: usize = 6;
+
+/// The properties of an event.
+#[derive(Default)]
+pub(super) struct Kept {
+    fields: Map<String, Value>,
+    bytes: usize,
+    /// How many values were left out.
+    left_out: u64,
+}
+
+impl Kept {
+    /// Keeps a value, cut to what there is room for. Call it for what matters most first.
+    pub(super) fn put(&mut self, name: &str, value: &Value) {
+        let Some(value) = self.pruned(value, 0) else { return };
+        let bytes = name.len() + value.to_string().len();
+        if self.bytes + bytes > BYTES_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.bytes += bytes;
+        self.fields.insert(name.to_owned(), value);
+    }
+
+    /// Keeps a text, if there is one.
+    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.put(name, &Value::from(text));
+        }
+    }
+
+    /// Keeps the fields of an object under one name, each as long as there is room.
+    pub(super) fn object(&mut self, name: &str, fields: impl IntoIterator<Item = (String, Value)>) {
+        let mut kept = Map::new();
+        for (field, value) in fields {
+            let Some(value) = self.pruned(&value, 1) else { continue };
+            let bytes = field.len() + value.to_string().len();
+            if self.bytes + bytes > BYTES_MAX || kept.len() == FIELDS_MAX || field.len() > NAME_BYTES_MAX {
+                self.left_out += 1;
+                continue;
+            }
+            self.bytes += bytes;
+            kept.insert(field, value);
+        }
+        if !kept.is_empty() {
+            self.fields.insert(name.to_owned(), Value::Object(kept));
+        }
+    }
+
+    /// Counts what the caller leaves out itself.
+    pub(super) fn leave_out(&mut self, count: usize) {
+        self.left_out += count as u64;
+    }
+
+    /// Returns the properties, and how many values were left out.
+    pub(super) fn finish(self) -> (Map<String, Value>, u64) {
+        (self.fields, self.left_out)
+    }
+
+    /// Returns a value in bounds; none for null, and for what lies too deep.
+    fn pruned(&mut self, value: &Value, depth: usize) -> Option<Value> {
+        match value {
+            Value::Null => None,
+            Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+            Value::String(text) => Some(Value::from(cut(text, TEXT_BYTES_MAX))),
+            Value::Array(_) | Value::Object(_) if depth >= DEPTH_MAX => {
+                self.left_out += 1;
+                None
+            }
+            Value::Array(items) => {
+                self.left_out += items.len().saturating_sub(ITEMS_MAX) as u64;
+                Some(items.iter().take(ITEMS_MAX).filter_map(|item| self.pruned(item, depth + 1)).collect())
+            }
+            Value::Object(fields) => {
+                self.left_out += fields.len().saturating_sub(FIELDS_MAX) as u64;
+                let fields = fields.iter().filter(|(name, _)| name.len() <= NAME_BYTES_MAX).take(FIELDS_MAX);
+                let kept: Map<String, Value> =
+                    fields.filter_map(|(name, value)| Some((name.clone(), self.pruned(value, depth + 1)?))).collect();
+                Some(Value::Object(kept))
+            }
+        }
+    }
+}
+
+/// Cuts a text that is too long; scrubbed before, so that no half of an address is left at its end.
+pub(super) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let scrubbed = scrub::message(text);
+    Cow::Owned(scrub::cut(&scrubbed, bytes_max).to_owned())
+}
+
+/// Keeps the first of a list, as long as there is room.
+pub(super) fn first_that_fit(list: impl IntoIterator<Item = Value>, bytes_max: usize) -> Vec<Value> {
+    let mut bytes = 0;
+    let fits = |item: &Value| {
+        bytes += item.to_string().len() + 1;
+        bytes <= bytes_max
+    };
+    list.into_iter().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_too_deep_too_long_or_too_much_is_left_out_and_counted() {
+        let mut kept = Kept::default();
+        let deep = (0..20).fold(json!(1), |inner, _| json!({ "a": inner }));
+        kept.put("deep", &deep);
+        kept.put("null", &json!(null));
+        kept.put("long", &json!("é".repeat(5_000)));
+        kept.put("wide", &json!(vec![1; 500]));
+        let many = (0..300).map(|number| (format!("t{number}"), json!("x".repeat(200))));
+        kept.object("tags", many);
+        kept.text("none", Some(""));
+        let (fields, left_out) = kept.finish();
+        let text = Value::Object(fields.clone()).to_string();
+        assert!(text.len() < BYTES_MAX + 2_000, "{}", text.len());
+        assert_eq!(fields["long"].as_str().map(str::len), Some(TEXT_BYTES_MAX));
+        assert_eq!(fields["wide"].as_array().map(Vec::len), Some(ITEMS_MAX));
+        assert!(
+            (1..=DEPTH_MAX).contains(&text.matches("\"a\"").count())
+                && !fields.contains_key("null")
+                && !fields.contains_key("none")
+        );
+        assert!(left_out > 450 + 200, "{left_out}");
+    }
+
+    #[test]
+    fn the_first_that_fit_are_kept() {
+        assert_eq!(first_that_fit((0..100).map(Value::from), 10), [json!(0), json!(1), json!(2), json!(3), json!(4)]);
+    }
+}
