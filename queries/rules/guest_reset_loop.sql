@@ -23,9 +23,7 @@
 -- Where wiped storage takes the device's name along: another device of the same fingerprint on the same network. Two
 -- phones of one make look the same, a school's computers all do, and their guests use their credits side by side. So the
 -- one before must have been emptied, all but a tenth, within a quarter of an hour, and is never heard of again; or there
--- are two that were emptied more slowly. Where the address changes as well, the network is the provider's. There three
--- must have followed each other, never two at once, and all before the last were emptied within a quarter of an hour:
--- where many have such a fingerprint, one of them is there at the same time, or leaves something over.
+-- are two that were emptied more slowly.
 --
 -- Where the client tells no device: the last one made by the same browser on the same network. There it may be another
 -- person's, so that such a hit only adds points.
@@ -77,7 +75,6 @@ machines as (
         identities.device_id,
         identities.guest_id,
         identities.ip_prefix,
-        identities.asn,
         prints.fingerprint,
         min(identities.received_at)  as made_at
     from identities
@@ -88,45 +85,21 @@ machines as (
         and identities.ip_prefix is not null
         and identities.entity_id = identities.device_id
         and in_window(identities.received_at)
-    group by identities.device_id, identities.guest_id, identities.ip_prefix, identities.asn, prints.fingerprint
-),
-
--- Each twice: on its network, and at its provider.
-reached as (
-    select
-        device_id,
-        guest_id,
-        false      as is_wide,
-        ip_prefix  as network,
-        fingerprint,
-        made_at
-    from machines
-    union all
-    select
-        device_id,
-        guest_id,
-        true               as is_wide,
-        concat('AS', asn)  as network,
-        fingerprint,
-        made_at
-    from machines
-    where asn is not null
+    group by identities.device_id, identities.guest_id, identities.ip_prefix, prints.fingerprint
 ),
 
 returned as (
     select
         device_id,
-        is_wide,
-        network,
+        ip_prefix,
         fingerprint,
         guest_id,
         made_at,
-        count(*) over (partition by fingerprint, is_wide, network)  as made,
-        lag(guest_id) over by_machine                               as guest_before,
-        lag(device_id) over by_machine                              as device_before,
-        lag(made_at) over by_machine                                as made_before
-    from reached
-    window by_machine as (partition by fingerprint, is_wide, network order by made_at, guest_id)
+        lag(guest_id) over by_machine   as guest_before,
+        lag(device_id) over by_machine  as device_before,
+        lag(made_at) over by_machine    as made_before
+    from machines
+    window by_machine as (partition by fingerprint, ip_prefix order by made_at, guest_id)
 ),
 
 -- From here all ways go as one: of credits there are far more rows than of all else, so that they are read but once,
@@ -134,10 +107,8 @@ returned as (
 pairs as (
     select
         true         as is_wiped,
-        is_wide,
         fingerprint  as place,
-        network,
-        made,
+        ip_prefix    as network,
         guest_id,
         device_id,
         made_at,
@@ -149,10 +120,8 @@ pairs as (
     union all
     select
         false      as is_wiped,
-        false      as is_wide,
         entity_id  as place,
         null       as network,
-        0          as made,
         guest_id,
         device_id,
         made_at,
@@ -180,10 +149,8 @@ balances as (
 emptied as (
     select
         is_wiped,
-        is_wide,
         place,
         network,
-        made,
         guest_id,
         device_id,
         made_at,
@@ -193,17 +160,14 @@ emptied as (
         min(received_at) filter (where op = 'spend' and 10 * balance_after <= most)  as emptied_at,
         max(received_at)                                                             as last_at
     from balances
-    group by
-        is_wiped, is_wide, place, network, made, guest_id, device_id, made_at, guest_before, device_before, made_before
+    group by is_wiped, place, network, guest_id, device_id, made_at, guest_before, device_before, made_before
 ),
 
 counted as (
     select
         is_wiped,
-        is_wide,
         place,
         network,
-        made,
         device_id,
         device_before,
         count(distinct guest_id) over by_place                                                 as guests,
@@ -211,11 +175,10 @@ counted as (
     from emptied
     where
         case
-            when is_wide then made_at >= last_at and emptied_at <= made_before + interval '15 minutes'
             when is_wiped then made_at >= last_at and emptied_at is not null
             else made_at >= zero_at and made_at <= zero_at + interval '10 minutes'
         end
-    window by_place as (partition by is_wiped, is_wide, place, network)
+    window by_place as (partition by is_wiped, place, network)
 ),
 
 found as (
@@ -234,10 +197,8 @@ found as (
     from counted
     cross join (values (false), (true)) as sides (is_before)
     where
-        case
-            when counted.is_wide then counted.guests >= 2 and counted.guests = counted.made - 1
-            else counted.guests >= 2 or counted.is_sharp
-        end
+        counted.guests >= 2
+        or counted.is_sharp
 )
 
 select

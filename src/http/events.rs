@@ -28,32 +28,41 @@ const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
 /// Where large bodies are decompressed and judged: a bounded number at a time, a bounded number waiting.
 pub(crate) struct Decoders {
-    running: Semaphore,
-    inside: AtomicUsize,
+    running: Arc<Semaphore>,
+    inside: Arc<AtomicUsize>,
     inside_max: usize,
 }
 
 impl Decoders {
     /// Makes room for so many at a time and so many more waiting.
     pub(crate) fn new(running_max: usize, queued_max: usize) -> Self {
-        Self { running: Semaphore::new(running_max), inside: AtomicUsize::new(0), inside_max: running_max + queued_max }
+        Self {
+            running: Arc::new(Semaphore::new(running_max)),
+            inside: Arc::default(),
+            inside_max: running_max + queued_max,
+        }
     }
 
-    /// Runs the work on a thread of its own once there is room.
+    /// Runs the work on a thread of its own once there is room. The room is taken until the work ends, also when whoever
+    /// waits for it has gone away.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let _place = Place::take(&self.inside, self.inside_max)?;
-        let _running = self.running.acquire().await.map_err(Problem::internal)?;
+        let place = Place::take(&self.inside, self.inside_max)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(Problem::internal)?;
+        let work = move || {
+            let _held = (place, running);
+            work()
+        };
         super::blocking(work).await
     }
 }
 
 /// A place among those who run or wait; given back when dropped, also when the client gave up.
-struct Place<'a>(&'a AtomicUsize);
+struct Place(Arc<AtomicUsize>);
 
-impl<'a> Place<'a> {
-    fn take(inside: &'a AtomicUsize, max: usize) -> Result<Self, Problem> {
+impl Place {
+    fn take(inside: &Arc<AtomicUsize>, max: usize) -> Result<Self, Problem> {
         let before = inside.fetch_add(1, Ordering::Relaxed);
-        let place = Self(inside);
+        let place = Self(Arc::clone(inside));
         if before >= max {
             return Err(Problem::Overloaded {
                 what: "too many large bodies wait to be decoded",
@@ -64,7 +73,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

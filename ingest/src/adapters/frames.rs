@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::native::cut;
 use super::text;
-use crate::scrub;
 
 /// The judge keeps a hundred; the newest are those worth keeping.
 const FRAMES_MAX: usize = 100;
@@ -22,7 +22,7 @@ fn frame(frame: &Value) -> Option<Value> {
     let file = text(frame, "filename").or_else(|| text(frame, "abs_path"));
     for (field, given) in [("module", text(frame, "module")), ("file", file), ("function", text(frame, "function"))] {
         if let Some(given) = given {
-            kept.insert(field.to_owned(), Value::from(scrub::cut(given, TEXT_BYTES_MAX)));
+            kept.insert(field.to_owned(), Value::from(cut(given, TEXT_BYTES_MAX)));
         }
     }
     for (field, name) in [("line", "lineno"), ("col", "colno")] {

@@ -1,15 +1,27 @@
 //! The key in a body: SDKs of browsers cannot all set headers, so they write it beside their events.
 
-use std::collections::BTreeMap;
-
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The names under which a key stands at the root of a body or of an event.
-const NAMES: [&str; 3] = ["api_key", "writeKey", "token"];
+use super::list::list;
+
 /// A key is found at the root, in the properties of an event, or in the first event of a batch: no deeper.
 const DEPTH_MAX: usize = 4;
 
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
+/// Where a key may stand in an object; nothing else of it is kept.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    api_key: Option<&'a RawValue>,
+    #[serde(borrow, rename = "writeKey")]
+    write_key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    batch: Option<&'a RawValue>,
+}
 
 /// Returns the key that stands in a body of JSON, if one does: at its root, in `properties`, or in its first event.
 #[must_use]
@@ -22,13 +34,13 @@ fn key_in(text: &str, depth: usize) -> Option<String> {
         return None;
     }
     if text.starts_with('[') {
-        let events: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-        return key_in(events.first()?.get(), depth + 1);
+        return key_in(list(text, 0).ok()?.first()?.get(), depth + 1);
     }
     let fields: Fields<'_> = serde_json::from_str(text).ok()?;
-    let at = |name: &str| fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-    let own = NAMES.into_iter().filter_map(at).find(|key| !key.is_empty());
-    own.or_else(|| ["properties", "batch"].into_iter().find_map(|name| key_in(fields.get(name)?.get(), depth + 1)))
+    let own = [fields.api_key, fields.write_key, fields.token].into_iter().flatten();
+    let own = own.filter_map(|raw| serde_json::from_str::<String>(raw.get()).ok()).find(|key| !key.is_empty());
+    let inside = [fields.properties, fields.batch].into_iter().flatten();
+    own.or_else(|| inside.into_iter().find_map(|raw| key_in(raw.get(), depth + 1)))
 }
 
 #[cfg(test)]

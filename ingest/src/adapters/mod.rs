@@ -9,6 +9,7 @@ mod clock;
 mod frames;
 mod ids;
 mod key;
+mod list;
 mod native;
 pub mod posthog;
 pub mod segment;

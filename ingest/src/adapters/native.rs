@@ -1,5 +1,7 @@
 //! The event being written: a JSON object with the fields of `POST /v1/events`.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Number, Value};
 
 use super::clock;
@@ -37,7 +39,7 @@ impl Native {
     /// Sets a field of text, cut to what the judge takes, unless there is none.
     pub(super) fn text(&mut self, field: &str, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.put(field, Value::from(scrub::cut(text, TEXT_BYTES_MAX)));
+            self.put(field, Value::from(cut(text, TEXT_BYTES_MAX)));
         }
     }
 
@@ -119,6 +121,15 @@ impl Native {
 fn whole(duration: &Number) -> Option<u64> {
     let rounded = duration.as_f64()?.round();
     (0.0..=COUNT_MAX as f64).contains(&rounded).then_some(rounded as u64)
+}
+
+/// Cuts a text that is too long; scrubbed before, so that no half of an address is left at its end.
+pub(in crate::adapters) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let scrubbed = scrub::message(text);
+    Cow::Owned(scrub::cut(&scrubbed, bytes_max).to_owned())
 }
 
 /// Tells whether the judge will take a text as an id.

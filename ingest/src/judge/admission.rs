@@ -63,7 +63,7 @@ pub(super) fn permitted_kind(fields: &[RawField<'_>], sender: &Sender) -> Result
         let message = format!("{} events need a server key", kind.wire());
         return Err(Refusal::new(RejectCode::ForbiddenKind, message));
     }
-    if is_opted_out(sender) && matches!(kind, Kind::Usage | Kind::Devices | Kind::Logs | Kind::Sessions) {
+    if is_opted_out(sender) && kind != Kind::Errors {
         let message = format!("the person opted out of measurement: {} events are not kept", kind.wire());
         return Err(Refusal::new(RejectCode::ForbiddenKind, message));
     }

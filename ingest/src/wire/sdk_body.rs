@@ -13,6 +13,8 @@ use crate::limits::{BodyError, Limits};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// SDKs send fewer; what comes after them is not looked at.
+const FIELDS_MAX: usize = 32;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -102,13 +104,17 @@ fn standard(text: &str) -> String {
     text.chars().map(letter).collect()
 }
 
-/// Reads a form; a text that begins with none of the fields that SDKs send is none.
+/// Reads what a form says of its data; a text that begins with none of the fields that SDKs send is none.
 fn form(text: &str) -> Vec<(String, String)> {
     let is_form = ["data=", "compression=", "api_key=", "ver=", "ip="].iter().any(|name| text.starts_with(name));
     if !is_form {
         return Vec::new();
     }
-    url::form_urlencoded::parse(text.as_bytes()).into_owned().collect()
+    let fields = url::form_urlencoded::parse(text.as_bytes()).take(FIELDS_MAX);
+    fields
+        .filter(|(name, _)| matches!(&**name, "data" | "compression"))
+        .map(|(a, b)| (a.into_owned(), b.into_owned()))
+        .collect()
 }
 
 fn looks_plain(body: &[u8]) -> bool {

@@ -95,11 +95,12 @@ async fn take_form(
     } else {
         app.decoders.run(move || work.judge(body, translate)).await??
     };
-    count_skipped(source, &translation);
     let rejects = judged.rejects.clone();
     if judged.received > 0 {
         app.ingest.append(&key.name, judged).await?;
     }
+    // Not before: what is refused here is sent again.
+    count_skipped(source, &translation);
     app.ingest.note_client_drops(&key.name, &translation.client_drops);
     Ok(Taken { translation, rejects })
 }
@@ -223,7 +224,9 @@ pub(crate) fn describe_metrics() {
 
 /// Returns the address at which the client reached us, for SDKs that are told where to send: scheme and host.
 fn reached_at(app: &Weir, parts: &Parts) -> (&'static str, String) {
-    let host = parts.headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
+    let of_header = || parts.headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
+    // HTTP/2 names the host in the address.
+    let host = parts.uri.authority().map(|authority| authority.as_str()).or_else(of_header);
     let host = host.map_or_else(|| app.config.server.listen.to_string(), str::to_owned);
     (if super::peer::spoke_tls(&parts.headers) { "https" } else { "http" }, host)
 }

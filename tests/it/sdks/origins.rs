@@ -86,4 +86,8 @@ fn whoever_opted_out_is_not_measured() {
     assert_eq!(house.admin().count("select count(*) from usage"), 0);
     assert_eq!(house.admin().count("select count(*) from errors"), 1);
     assert_eq!(house.admin().count("select count(*) from rejects where code = 'forbidden_kind' and event is null"), 1);
+    // Nor is told which guest became whom.
+    let bind = json!({"writeKey": house.web, "userId": "acct_1", "anonymousId": "g_1", "messageId": "b"});
+    house.send("/v1/i", &[("sec-gpc", "1")], bind.to_string().as_bytes()).expect(200);
+    assert_eq!(house.admin().count("select count(*) from identities"), 0);
 }

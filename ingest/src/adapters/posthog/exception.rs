@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::adapters::native::Native;
+use crate::adapters::native::{Native, cut};
 use crate::adapters::{NoEvent, frames, text};
-use crate::scrub;
 
 const CAUSES_MAX: usize = 10;
 const MESSAGE_BYTES_MAX: usize = 8192;
@@ -26,7 +25,7 @@ pub(super) fn write(given: &Map<String, Value>, native: &mut Native) -> Result<(
     }
     native.text("type", ty);
     if let Some(message) = message {
-        native.put("message", Value::from(scrub::cut(message, MESSAGE_BYTES_MAX)));
+        native.put("message", Value::from(cut(message, MESSAGE_BYTES_MAX)));
     }
     let mechanism = first.and_then(|first| first.get("mechanism"));
     if let Some(handled) = mechanism.and_then(|mechanism| mechanism.get("handled")).and_then(Value::as_bool) {
@@ -56,6 +55,6 @@ fn level(level: &str) -> Option<&'static str> {
 fn cause(exception: &Value) -> Option<Value> {
     let (ty, message) = (text(exception, "type"), text(exception, "value"));
     let told = [ty, message].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    let told = scrub::cut(&told, CAUSE_BYTES_MAX);
+    let told = cut(&told, CAUSE_BYTES_MAX);
     (!told.is_empty()).then(|| serde_json::json!({"category": "cause", "message": told}))
 }

@@ -8,15 +8,33 @@ mod event;
 mod exception;
 mod properties;
 
-use std::collections::BTreeMap;
-
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::clock::{self, Clock};
+use super::list::list;
 use super::{Context, Fate, NoEvent, Translated, Translation, id_text, text};
 use crate::limits::BodyError;
 use crate::outcome::RejectCode;
+
+/// A time's text.
+const SENT_AT_BYTES_MAX: usize = 64;
+
+/// What a body says around its events.
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    sent_at: Option<&'a RawValue>,
+    #[serde(borrow)]
+    batch: Option<&'a RawValue>,
+}
+
+/// An event of which only the id is looked at.
+#[derive(Deserialize)]
+struct Named {
+    uuid: Option<String>,
+}
 
 /// What a request says outside its body.
 #[derive(Clone, Debug, Default)]
@@ -36,24 +54,21 @@ pub fn translate(body: &[u8], asked: &Asked, context: Context<'_>) -> Result<Tra
     let of_header = asked.sent_at.as_deref().and_then(clock::read_text);
     if body.starts_with('[') {
         let clock = Clock::new(context.now, of_header);
-        return Request { context, clock, asked }.all(&list(body)?);
+        return Request { context, clock, asked }.all(body);
     }
-    let root: BTreeMap<String, &RawValue> = serde_json::from_str(body).map_err(|_| unreadable())?;
-    let sent_at = root.get("sent_at").and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let root: Batch<'_> = serde_json::from_str(body).map_err(|_| unreadable())?;
+    let sent_at = root.sent_at.filter(|raw| raw.get().len() <= SENT_AT_BYTES_MAX);
+    let sent_at = sent_at.and_then(|raw| serde_json::from_str(raw.get()).ok());
     let clock = Clock::new(context.now, of_header.or(sent_at.and_then(|at| clock::read(&at))));
     let request = Request { context, clock, asked };
-    match root.get("batch") {
-        Some(batch) => request.all(&list(batch.get())?),
+    match root.batch {
+        Some(batch) => request.all(batch.get()),
         None => {
             let mut translation = Translation::default();
             request.take(body, &mut translation);
             Ok(translation)
         }
     }
-}
-
-fn list(text: &str) -> Result<Vec<&RawValue>, BodyError> {
-    serde_json::from_str(text).map_err(|_| unreadable())
 }
 
 fn unreadable() -> BodyError {
@@ -67,8 +82,9 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn all(&self, events: &[&RawValue]) -> Result<Translation, BodyError> {
+    fn all(&self, text: &str) -> Result<Translation, BodyError> {
         let max = self.context.limits.events_max;
+        let events = list(text, max).map_err(|_| unreadable())?;
         if events.len() > max {
             return Err(BodyError::TooLarge(format!("a request may hold at most {max} events")));
         }
@@ -81,7 +97,11 @@ impl Request<'_> {
 
     fn take(&self, event: &str, translation: &mut Translation) {
         let bytes_max = self.context.limits.event_bytes_max;
-        let refused = |code, message: String| (None, NoEvent::Refused(code, message).fate(None, ""));
+        // The sender is told by its id what became of an event, whatever is wrong with the rest of it.
+        let refused = |code, message: String| {
+            let id = serde_json::from_str::<Named>(event).ok().and_then(|event| event.uuid);
+            (id, NoEvent::Refused(code, message).fate(None, ""))
+        };
         let (id, fate) = if event.len() > bytes_max {
             refused(RejectCode::TooLarge, format!("an event may have at most {bytes_max} bytes"))
         } else {

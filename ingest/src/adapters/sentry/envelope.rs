@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::limits::BodyError;
 
+/// A line that is a header.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+
 /// An envelope's first line.
 pub(super) type Header = Map<String, Value>;
 
@@ -31,6 +34,11 @@ pub(super) struct Items<'a> {
 /// [`BodyError::Unreadable`] when its first line is no JSON object.
 pub(super) fn open(body: &[u8]) -> Result<(Header, Items<'_>), BodyError> {
     let (line, rest) = first_line(body.trim_ascii_start());
+    if line.len() > HEADER_BYTES_MAX {
+        return Err(BodyError::Unreadable(format!(
+            "a Sentry envelope's header may have at most {HEADER_BYTES_MAX} bytes"
+        )));
+    }
     let header = serde_json::from_slice(line).map_err(|_| {
         BodyError::Unreadable("the body is no Sentry envelope: its first line is no JSON object".into())
     })?;
@@ -55,6 +63,9 @@ impl<'a> Iterator for Items<'a> {
 impl<'a> Items<'a> {
     fn cut(&mut self) -> Result<Item<'a>, &'static str> {
         let (line, rest) = first_line(self.rest);
+        if line.len() > HEADER_BYTES_MAX {
+            return Err("an item's header is too long");
+        }
         let header = std::str::from_utf8(line).map_err(|_| "an item's header is no text")?;
         let fields: Header = serde_json::from_str(header).map_err(|_| "an item's header is no JSON object")?;
         let (payload, rest) = match fields.get("length") {
@@ -128,6 +139,9 @@ mod tests {
         ] {
             assert_eq!(torn(tail), ["{\"type\":\"a\"} {}", problem], "{tail}");
         }
+        let long = format!("{{\"x\":\"{}\"}}", "x".repeat(HEADER_BYTES_MAX));
+        assert_eq!(torn(&format!("{long}\n{{}}")), ["{\"type\":\"a\"} {}", "an item's header is too long"]);
+        assert!(open(long.as_bytes()).is_err());
         for body in ["", "hello", "[]\n", "7\n{}\n{}", "\u{1f}"] {
             assert!(open(body.as_bytes()).is_err(), "{body}");
         }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::kept::{Kept, cut, first_that_fit};
+use super::kept::{Kept, first_that_fit};
 use super::{Native, NoEvent, Request, clock, exception, text};
+use crate::adapters::native::cut;
 use crate::kind::Kind;
 use crate::scrub;
 

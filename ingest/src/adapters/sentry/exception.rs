@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::kept::{cut, first_that_fit};
+use super::kept::first_that_fit;
 use super::text;
 use crate::adapters::frames;
+use crate::adapters::native::cut;
 
 /// Nearest first; a chain is followed by its order on the wire, so that one in a circle ends as well.
 const CAUSES_MAX: usize = 10;

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::event::context;
-use super::kept::{Kept, cut};
+use super::kept::Kept;
 use super::{Native, NoEvent, Request, event_id, text};
+use crate::adapters::native::cut;
 use crate::kind::Kind;
 
 const MESSAGE_BYTES_MAX: usize = 4096;

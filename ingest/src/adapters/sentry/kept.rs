@@ -1,11 +1,9 @@
 //! What of an event is worth keeping beside its columns: a bounded part of what the app attached to it. What goes beyond the
 //! bounds is left out and counted, so that an event is stored without its ballast rather than refused for it.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value};
 
-use crate::scrub;
+use crate::adapters::native::cut;
 
 /// All of an event's properties.
 const BYTES_MAX: usize = 14 << 10;
@@ -96,15 +94,6 @@ impl Kept {
             }
         }
     }
-}
-
-/// Cuts a text that is too long; scrubbed before, so that no half of an address is left at its end.
-pub(super) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    if text.len() <= bytes_max {
-        return Cow::Borrowed(text);
-    }
-    let scrubbed = scrub::message(text);
-    Cow::Owned(scrub::cut(&scrubbed, bytes_max).to_owned())
 }
 
 /// Keeps the first of a list, as long as there is room.

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::kept::{Kept, cut};
+use super::kept::Kept;
 use super::{Native, NoEvent, Request, exception, text};
+use crate::adapters::native::cut;
 use crate::adapters::native::is_opaque;
 use crate::kind::Kind;
 

@@ -22,6 +22,7 @@ use serde_json::value::RawValue;
 
 use super::clock::{self, Clock};
 use super::ids::{Role, Who};
+use super::list::list;
 use super::native::{Native, is_opaque};
 use super::{Context, Fate, NoEvent, Translated, Translation, text};
 use crate::limits::BodyError;
@@ -141,10 +142,6 @@ impl<'a> Request<'a> {
 
     /// Takes one of the items that are a single event with an id.
     fn event(&mut self, kind: &str, payload: &str) {
-        if payload.len() > EVENT_BYTES_MAX {
-            return self
-                .refuse(RejectCode::TooLarge, &format!("a Sentry event may have at most {EVENT_BYTES_MAX} bytes"));
-        }
         let Some(item) = self.read(kind, payload) else { return };
         let own = item.get("event_id").and_then(event_id).filter(|_| kind != "user_report");
         let of_header = || self.event_id.take().filter(|_| kind != "user_report");
@@ -167,17 +164,19 @@ impl<'a> Request<'a> {
         #[derive(serde::Deserialize)]
         struct Container<'p> {
             #[serde(borrow)]
-            items: Vec<&'p RawValue>,
+            items: &'p RawValue,
         }
-        let Ok(container) = serde_json::from_str::<Container<'_>>(payload) else {
+        let max = self.context.limits.events_max;
+        let container = serde_json::from_str::<Container<'_>>(payload);
+        let Ok(items) = container.and_then(|container| list(container.items.get(), max)) else {
             // Before containers there were single spans, of a form that no SDK sends by itself any more.
             if kind == "span" && payload.starts_with('{') {
                 return self.skip("single_span");
             }
             return self.refuse(RejectCode::InvalidJson, "a container holds no array `items`");
         };
-        for (place, raw) in container.items.iter().enumerate() {
-            if self.translation.events.len() > self.context.limits.events_max {
+        for (place, raw) in items.iter().enumerate() {
+            if self.translation.events.len() > max {
                 return;
             }
             let Some(item) = self.read(kind, raw.get()) else { continue };
@@ -192,6 +191,10 @@ impl<'a> Request<'a> {
     }
 
     fn read(&mut self, kind: &str, payload: &str) -> Option<Value> {
+        if payload.len() > EVENT_BYTES_MAX {
+            self.refuse(RejectCode::TooLarge, &format!("a Sentry event may have at most {EVENT_BYTES_MAX} bytes"));
+            return None;
+        }
         match serde_json::from_str(payload) {
             Ok(item @ Value::Object(_)) => Some(item),
             Ok(_) => {
@@ -209,7 +212,7 @@ impl<'a> Request<'a> {
     fn put(&mut self, id: Option<String>, kind: &str, payload: &str, made: Result<Native, NoEvent>) {
         let fate = match made {
             Ok(native) => Fate::Native(native.finish()),
-            Err(none) => none.fate(Some(kind), payload),
+            Err(none) => none.fate(Some(kind), &shown(payload)),
         };
         self.translation.events.push(Translated { id, fate });
     }
@@ -252,6 +255,27 @@ impl<'a> Request<'a> {
         }
         who
     }
+}
+
+/// Returns of an item what may be shown to whoever looks for why it was refused: what the SDK says of it, and nothing that it
+/// gathered from a person's request or the app's variables.
+fn shown(payload: &str) -> String {
+    const SHOWN: [&str; 11] = [
+        "environment",
+        "event_id",
+        "level",
+        "platform",
+        "release",
+        "sid",
+        "started",
+        "start_timestamp",
+        "status",
+        "timestamp",
+        "type",
+    ];
+    let Ok(Value::Object(mut item)) = serde_json::from_str(payload) else { return String::new() };
+    item.retain(|name, value| SHOWN.contains(&name.as_str()) && !value.is_object() && !value.is_array());
+    Value::Object(item).to_string()
 }
 
 /// Items of which nothing is kept, by what they are called.

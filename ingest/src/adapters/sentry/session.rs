@@ -36,7 +36,7 @@ impl Request<'_> {
             return Err(NoEvent::wrong("sid", "must be an opaque id"));
         }
         let mut native = Native::new(Kind::Sessions, id, self.at("timestamp", item.get("timestamp"))?);
-        let who = Who { session: Some(sid.to_owned()), ..self.who(item.get("did")) };
+        let who = Who { session: Some(sid.to_owned()), ..self.who(someone(item)) };
         describe(&mut native, who, item.get("attrs"));
         native.put("status", Value::from(text(item, "status").unwrap_or("ok")));
         native.put("started", clock::write(self.at("started", item.get("started"))?));
@@ -62,42 +62,55 @@ impl Request<'_> {
             let none = Err(NoEvent::missing("aggregates"));
             return self.put(None, "sessions", payload, none);
         };
+        let (payload_hash, attrs) = (hash_of(&[payload.as_bytes()]), item.get("attrs"));
+        let attrs_text = attrs.map(Value::to_string).unwrap_or_default();
         for (place, group) in groups.iter().enumerate() {
             if !self.has_room_for_session() {
-                return;
+                return self.skip_many("session_group", (groups.len() - place - 1) as u64);
             }
             let counts = COUNTS.into_iter().filter_map(|status| {
                 let count = group.get(status)?.as_u64().filter(|count| (1..=COUNT_MAX).contains(count))?;
                 Some((status, count))
             });
-            for (status, count) in counts.collect::<Vec<_>>() {
-                let id = self.id_of_group(payload, place, status);
-                let made = self.group(&item, group, (status, count), id.as_deref());
-                self.put(id, "sessions", &group.to_string(), made);
+            let counts: Vec<_> = counts.collect();
+            if counts.is_empty() {
+                self.skip_many("session_group", 1);
+                continue;
+            }
+            let text = group.to_string();
+            // Whose sessions they were nobody says; a row must be about something, and this is about the group.
+            let name = format!("group_{}", hash_of(&[attrs_text.as_bytes(), text.as_bytes()]));
+            for count in counts {
+                let id = self.id_of_group(&payload_hash, place, count.0);
+                let made = self.group(attrs, group, count, (&name, id.as_deref()));
+                self.put(id, "sessions", &text, made);
             }
         }
     }
 
     /// Returns the id of a count. Two processes of one server may count the same in the same minute, so that only the
     /// envelope's time tells a repeat from another's count; where it says none, each counts.
-    fn id_of_group(&self, payload: &str, place: usize, status: &str) -> Option<String> {
+    fn id_of_group(&self, payload_hash: &str, place: usize, status: &str) -> Option<String> {
         let sent_at = self.sent_at.as_deref()?;
-        Some(hash_of(&[b"sessions", sent_at.as_bytes(), payload.as_bytes(), &place.to_le_bytes(), status.as_bytes()]))
+        Some(hash_of(&[
+            b"sessions",
+            sent_at.as_bytes(),
+            payload_hash.as_bytes(),
+            &place.to_le_bytes(),
+            status.as_bytes(),
+        ]))
     }
 
     fn group(
         &mut self,
-        item: &Value,
+        attrs: Option<&Value>,
         group: &Value,
         (status, count): (&str, u64),
-        id: Option<&str>,
+        (name, id): (&str, Option<&str>),
     ) -> Result<Native, NoEvent> {
         let started = self.at("started", group.get("started"))?;
         let mut native = Native::new(Kind::Sessions, id, started);
-        let attrs = item.get("attrs");
-        // Whose sessions they were nobody says; a row must be about something, and this is about the group.
-        let name = hash_of(&[attrs.map(Value::to_string).unwrap_or_default().as_bytes(), group.to_string().as_bytes()]);
-        let who = Who { session: Some(format!("group_{name}")), ..self.who(group.get("did")) };
+        let who = Who { session: Some(name.to_owned()), ..self.who(someone(group)) };
         describe(&mut native, who, attrs);
         native.put("status", Value::from(status));
         native.put("started", clock::write(started));
@@ -114,6 +127,11 @@ impl Request<'_> {
     }
 }
 
+/// Returns whose session it is. SDKs write a user's name there where they know no id; one with a blank is a name.
+fn someone(item: &Value) -> Option<&Value> {
+    item.get("did").filter(|did| !did.as_str().is_some_and(|did| did.contains(char::is_whitespace)))
+}
+
 /// Says whose it is, and what its attributes tell.
 fn describe(native: &mut Native, who: Who, attrs: Option<&Value>) {
     native.who(who);
@@ -121,4 +139,18 @@ fn describe(native: &mut Native, who: Who, attrs: Option<&Value>) {
     native.client(attr("ip_address"), attr("user_agent"));
     native.text("release", attr("release"));
     native.text("environment", attr("environment"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_name_is_nobody() {
+        assert_eq!(someone(&json!({"did": "Jane Doe"})), None);
+        assert_eq!(someone(&json!({"did": "acct_1"})), Some(&json!("acct_1")));
+        assert_eq!(someone(&json!({"did": 7})), Some(&json!(7)));
+        assert_eq!(someone(&json!({})), None);
+    }
 }

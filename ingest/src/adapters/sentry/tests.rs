@@ -411,3 +411,11 @@ fn the_key_is_the_user_of_the_dsn() {
     assert_eq!(of(json!({"dsn": 7})), None);
     assert_eq!(key_in_envelope(b"{"), None);
 }
+
+#[test]
+fn a_refused_item_shows_nothing_that_was_gathered() {
+    let event = r#"{"timestamp":"bad","request":{"headers":[["Cookie","sid=abc"]],"data":"a story"},
+        "exception":{"values":[{"type":"E","stacktrace":{"frames":[{"vars":{"draft":"x"}}]}}]},"user":"Jane","type":"E"}"#;
+    assert_eq!(shown(event), r#"{"timestamp":"bad","type":"E"}"#);
+    assert_eq!(shown("[1]"), "");
+}
