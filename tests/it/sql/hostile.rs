@@ -132,7 +132,16 @@ fn too_many_queries_at_once_are_429_with_retry_after() {
     let ran = statuses.iter().filter(|(status, _)| *status == 408).count();
     assert!((1..=2).contains(&ran), "{statuses:?}");
     assert_eq!(statuses.iter().filter(|answer| **answer == (429, true)).count(), 6 - ran, "{statuses:?}");
-    assert_eq!(server.admin().count("select count(*) from usage"), 30, "there is room again");
+    // Rules that waited meanwhile may go first.
+    let admin = server.admin();
+    let told = (0..40).map(|_| ask(&admin, "select count(*) from usage").status).find(|status| {
+        let is_busy = *status == 429;
+        if is_busy {
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
+        !is_busy
+    });
+    assert_eq!(told, Some(200), "there is room again");
 }
 
 #[test]
