@@ -14,11 +14,7 @@
 
 -- Counts the accounts with free credits in a component: accounts that share a device, a card or a mailbox are linked, and
 -- so are accounts that a third one links. Each account of the component is found, and the component is named with it, so
--- that an override can name it and people can look at it. A device is an account's where it signs up, logs in or pays:
--- nobody spends on a device without having been let in there, and spends are most of what there is to read.
---
--- Two are enough where one card paid for both from two countries, on two devices, and both signed up within two days: a card
--- is in one country at a time. A family has one country; whoever pays for somebody abroad has usually been here for longer.
+-- that an override can name it and people can look at it.
 --
 -- So are the accounts of a domain of their own whose owners have nothing else in common: they come from three countries or
 -- more, and no two from one network. Somebody holds all mailboxes of such a domain, and reaches the app through proxies. A
@@ -109,7 +105,7 @@ traits as (
         account_id,
         concat('device ', device_id)  as trait,
         received_at
-    from payments
+    from credits
     where
         account_id is not null
         and device_id is not null
@@ -173,61 +169,20 @@ given as (
     group by account_id
 ),
 
-joined as (
-    select
-        account_id,
-        min(received_at)  as joined_at
-    from identities
-    where
-        op = 'signup'
-        and account_id is not null
-        and in_window(received_at)
-    group by account_id
-),
-
-abroad as (
-    select concat('card ', payments.card_hash) as trait
-    from payments
-    inner join joined on joined.account_id = payments.account_id
-    where
-        payments.op in ('attempt', 'succeeded', 'failed', 'subscribed')
-        and payments.card_hash is not null
-        and in_window(payments.received_at)
-    group by concat('card ', payments.card_hash)
-    having
-        count(distinct payments.account_id) >= 2
-        and count(distinct payments.country) >= 2
-        and count(distinct payments.device_id) >= count(distinct payments.account_id)
-        and max(joined.joined_at) <= min(joined.joined_at) + interval '2 days'
-),
-
 rings as (
     select
         members.component,
-        count(distinct members.account_id)  as accounts,
-        3                                   as threshold
+        count(distinct members.account_id)  as accounts
     from members
     inner join given on given.account_id = members.account_id
     group by members.component
     having count(distinct members.account_id) between 3 and 1000
-    union all
-    select
-        members.component,
-        count(distinct members.account_id)  as accounts,
-        2                                   as threshold
-    from members
-    inner join given on given.account_id = members.account_id
-    inner join counted on counted.account_id = members.account_id
-    inner join abroad on abroad.trait = counted.trait
-    group by members.component
-    having count(distinct members.account_id) between 2 and 1000
 )
 
 select
-    members.account_id    as entity,
-    max(rings.accounts)   as observed,
-    min(rings.threshold)  as threshold,
-    members.component     as component
+    members.account_id  as entity,
+    rings.accounts      as observed,
+    3                   as threshold,
+    members.component   as component
 from members
 inner join rings on rings.component = members.component
-group by members.account_id, members.component
