@@ -10,8 +10,9 @@ use utoipa::openapi::server::Server;
 use utoipa::openapi::{Required, ResponseBuilder, ResponsesBuilder};
 
 use super::auth::{AnyKey, Authorized};
+use super::routes::SdkRoute;
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, rules, sdk,
+    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, router, rules,
     snoozes, sql, status, stream, tables, verdict,
 };
 
@@ -36,7 +37,7 @@ struct Document;
 /// Returns the document.
 pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
-    for sdk::Documented { method, path, summary } in sdk::documented() {
+    for SdkRoute { method, path, summary } in router::sdks().into_sdk() {
         document.paths.add_path_operation(path, vec![http_method(&method)], of_sdk(path, summary));
     }
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));

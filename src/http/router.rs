@@ -61,21 +61,32 @@ fn browsers() -> Routes {
 
 /// What SDKs of other products use, from pages of other origins, too. A key is found in head or body and checked before
 /// anything is judged (`sdk/key.rs`).
-fn sdks() -> Routes {
+pub(super) fn sdks() -> Routes {
+    const CALL: &str = "Segment: one call, or a batch of them";
+    const EVENTS: &str = "PostHog: an event, an array of them, or a batch";
+    const FLAGS: &str = "PostHog: feature flags; there are none";
+    const CONFIG: &str = "PostHog: what the library for browsers asks for when it starts";
+    const SETTINGS: &str = "Segment: what the library for browsers asks for when it starts";
+    const BATCH: &str = "PostHog: a batch, answered event by event";
+    const RECORDINGS: &str = "PostHog: session recordings; they are let go";
+    const ENVELOPE: &str = "Sentry: an envelope of events, sessions, logs, transactions and reports";
+    let (get, post) = (Method::GET, Method::POST);
+    let calls = ["/v1/track", "/v1/identify", "/v1/alias", "/v1/page", "/v1/screen", "/v1/group", "/v1/batch"];
+    let short = ["/v1/t", "/v1/i", "/v1/a", "/v1/p", "/v1/s", "/v1/g", "/v1/b"];
+    let events = ["/batch", "/e", "/i/v0/e", "/capture", "/track", "/engage"];
     Routes::default()
-        .sdk(Method::POST, &["/v1/track", "/v1/t", "/v1/identify", "/v1/i", "/v1/alias", "/v1/a"], segment::receive)
-        .sdk(Method::POST, &["/v1/page", "/v1/p", "/v1/screen", "/v1/s", "/v1/group", "/v1/g"], segment::receive)
-        .sdk(Method::POST, &["/v1/batch", "/v1/b"], segment::receive)
-        .sdk(Method::GET, &["/v1/projects/{writeKey}/settings"], segment::settings)
-        .sdk(Method::POST, &["/batch", "/e", "/i/v0/e", "/capture", "/track", "/engage"], posthog::receive)
-        .sdk(Method::POST, &["/i/v1/analytics/events"], posthog::receive_v1)
-        .sdk(Method::POST, &["/s"], posthog::recording)
-        .sdk(Method::GET, &["/api/surveys"], posthog::surveys)
-        .sdk(Method::POST, &["/flags", "/decide"], posthog::flags)
-        .sdk(Method::GET, &["/array/{key}/config"], posthog::config)
-        .sdk(Method::GET, &["/array/{key}/config.js"], posthog::config_script)
-        .sdk(Method::POST, &["/api/{project}/envelope"], sentry::receive)
-        .sdk(Method::POST, &["/api/{project}/store"], sentry::receive_store)
+        .sdk(post.clone(), &calls, CALL, segment::receive)
+        .sdk(post.clone(), &short, CALL, segment::receive)
+        .sdk(get.clone(), &["/v1/projects/{writeKey}/settings"], SETTINGS, segment::settings)
+        .sdk(post.clone(), &events, EVENTS, posthog::receive)
+        .sdk(post.clone(), &["/i/v1/analytics/events"], BATCH, posthog::receive_v1)
+        .sdk(post.clone(), &["/s"], RECORDINGS, posthog::recording)
+        .sdk(get.clone(), &["/api/surveys"], "PostHog: surveys; there are none", posthog::surveys)
+        .sdk(post.clone(), &["/flags", "/decide"], FLAGS, posthog::flags)
+        .sdk(get.clone(), &["/array/{key}/config"], CONFIG, posthog::config)
+        .sdk(get, &["/array/{key}/config.js"], CONFIG, posthog::config_script)
+        .sdk(post.clone(), &["/api/{project}/envelope"], ENVELOPE, sentry::receive)
+        .sdk(post, &["/api/{project}/store"], "Sentry: one event, from older libraries", sentry::receive_store)
 }
 
 /// What people see. Pages send those who are not signed in to the form.

@@ -23,6 +23,15 @@ impl<M, N, A, B, C, D> Guarded for (M, Authorized<N>, A, B, C, D) {}
 pub(crate) struct Routes {
     router: Router<App>,
     list: Vec<(Method, &'static str)>,
+    sdk: Vec<SdkRoute>,
+}
+
+/// A route of an SDK, for the OpenAPI document.
+pub(crate) struct SdkRoute {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    /// What it is for.
+    pub(crate) summary: &'static str,
 }
 
 impl Routes {
@@ -61,12 +70,13 @@ impl Routes {
         self.add(method, path, handler)
     }
 
-    /// Adds routes of an SDK, whose handler finds the key itself: with and without a slash at the end, and with the question
-    /// that a browser asks before it sends.
+    /// Adds routes of an SDK, whose handler finds the key itself: with and without a slash at the end, which is not listed,
+    /// and with the question that a browser asks before it sends.
     pub(crate) fn sdk<H: Handler<T, App>, T: 'static>(
         self,
         method: Method,
         paths: &[&'static str],
+        summary: &'static str,
         handler: H,
     ) -> Self {
         paths.iter().fold(self, |mut routes, path| {
@@ -76,18 +86,26 @@ impl Routes {
                 routes.router = routes.router.route(&spelling, methods);
             }
             routes.list.push((method.clone(), path));
+            routes.sdk.push(SdkRoute { method: method.clone(), path, summary });
             routes
         })
     }
 
     /// Wraps the routes added so far.
     pub(crate) fn wrap(self, wrap: impl FnOnce(Router<App>) -> Router<App>) -> Self {
-        Self { router: wrap(self.router), list: self.list }
+        Self { router: wrap(self.router), ..self }
     }
 
     /// Adds the routes of another.
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self { router: self.router.merge(other.router), list: self.list.into_iter().chain(other.list).collect() }
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.list.extend(other.list);
+        self.sdk.extend(other.sdk);
+        Self { router: self.router.merge(other.router), ..self }
+    }
+
+    /// Returns the routes of SDKs.
+    pub(crate) fn into_sdk(self) -> Vec<SdkRoute> {
+        self.sdk
     }
 
     /// Returns the router, and the routes it has.

@@ -4,6 +4,7 @@ use queries::Restraint;
 
 use super::people::{Entity, People, Sighting};
 use super::restraint::{Restraints, Spell, is_shared};
+use super::truth::Truth;
 
 /// Since when somebody is restrained, microseconds, and whether they are blocked at some time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +28,13 @@ pub(super) fn fates(people: &People, restraints: &Restraints) -> Vec<Fate> {
         }
     }
     fates
+}
+
+/// Returns when each person is stopped: cheats at their first restraint, after which they are refused. Honest people go
+/// on, so that no price is hidden.
+pub(super) fn stops(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<Option<i64>> {
+    let cheats = |name: &Entity| truth.of(name).is_some_and(|story| story.cheats);
+    people.names.iter().zip(fates).map(|(name, fate)| fate.since.filter(|_| cheats(name))).collect()
 }
 
 /// Tells whether a restraint is this person's: it lasts when they come or begins after it; a shared entity's only while

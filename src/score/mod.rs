@@ -111,7 +111,7 @@ pub(crate) fn run(args: &ScoreArgs, out: &mut dyn std::io::Write) -> anyhow::Res
         lake.close().await?;
         let restraints = Restraints::of(&hits);
         let fates = fate::fates(&people, &restraints);
-        let (stops, points) = (tally::stops(&people, &truth, &fates), Points::of(&hits));
+        let (stops, points) = (fate::stops(&people, &truth, &fates), Points::of(&hits));
         let plays: Vec<Play> = policies.iter().map(|policy| Play::of(policy, &spends, &stops, &points)).collect();
         let (people, truth, spends) = (&people, &truth, &spends[..]);
         let case = Case { people, truth, spends, hits: &hits, restraints: &restraints, fates: &fates, until };

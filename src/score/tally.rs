@@ -195,13 +195,6 @@ fn all(families: &[FamilyScore], of: fn(&FamilyScore) -> Share) -> Share {
     families.iter().map(of).fold(Share::default(), Share::and)
 }
 
-/// Returns when each person is stopped: cheats at their first restraint, after which they are refused. Honest people go
-/// on, so that no price is hidden.
-pub(super) fn stops(people: &People, truth: &Truth, fates: &[Fate]) -> Vec<Option<i64>> {
-    let cheats = |name: &Entity| truth.of(name).is_some_and(|story| story.cheats);
-    people.names.iter().zip(fates).map(|(name, fate)| fate.since.filter(|_| cheats(name))).collect()
-}
-
 /// Tells whether at least half of those whom an entity names at such a time cheat.
 fn is_cheats(
     people: &People,
@@ -308,7 +301,7 @@ mod tests {
 
     use queries::EntityKind;
 
-    use super::super::fate::fates;
+    use super::super::fate::{fates, stops};
     use super::super::play::tests::{spend, ten_an_hour};
     use super::super::restraint::Points;
     use super::super::restraint::tests::{hit, steady};

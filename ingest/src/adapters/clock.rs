@@ -31,6 +31,14 @@ impl Clock {
         }
     }
 
+    /// Returns when something happened, by our clock: as the sender says, else now. None if what it says is no time.
+    pub(super) fn of(self, at: Option<&Value>) -> Option<i64> {
+        match at {
+            None | Some(Value::Null) => Some(self.now),
+            Some(at) => read(at).map(|at| self.corrected(at)),
+        }
+    }
+
     /// Returns when we received the request.
     pub(super) fn now(self) -> i64 {
         self.now

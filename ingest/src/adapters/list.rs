@@ -5,12 +5,27 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::limits::{BodyError, Limits};
+
 /// Returns the elements of an array, one more than `max` at most: whoever gets that many knows that there are too many.
 pub(super) fn list(text: &str, max: usize) -> serde_json::Result<Vec<&RawValue>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let list = UpTo(max.saturating_add(1)).deserialize(&mut reader)?;
     reader.end()?;
     Ok(list)
+}
+
+/// Returns the events of a request.
+///
+/// # Errors
+/// [`BodyError::Unreadable`], in the words given, when it is no array; [`BodyError::TooLarge`] with too many events.
+pub(super) fn events<'t>(text: &'t str, limits: &Limits, no_array: &str) -> Result<Vec<&'t RawValue>, BodyError> {
+    let max = limits.events_max;
+    let events = list(text, max).map_err(|_| BodyError::Unreadable(no_array.into()))?;
+    if events.len() > max {
+        return Err(BodyError::TooLarge(format!("a request may hold at most {max} events")));
+    }
+    Ok(events)
 }
 
 struct UpTo(usize);

@@ -124,7 +124,7 @@ fn whole(duration: &Number) -> Option<u64> {
 }
 
 /// Cuts a text that is too long; scrubbed before, so that no half of an address is left at its end.
-pub(in crate::adapters) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+pub(super) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
         return Cow::Borrowed(text);
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::clock::{self, Clock};
 use super::ids::{IdRules, Role, Who};
+use super::list::events;
 use super::native::{Native, is_opaque};
 use super::{Context, NoEvent, Refused, Translated, Translation, id_text, text};
 use crate::kind::Kind;
@@ -93,13 +94,7 @@ pub fn translate(body: &[u8], call: Call, context: Context<'_>) -> Result<Transl
         return Ok(request.translation);
     };
     request.around = field("context").unwrap_or_default();
-    let calls: Vec<&RawValue> =
-        serde_json::from_str(batch.get()).map_err(|_| BodyError::Unreadable("`batch` is no array".into()))?;
-    if calls.len() > context.limits.events_max {
-        let max = context.limits.events_max;
-        return Err(BodyError::TooLarge(format!("a request may hold at most {max} events")));
-    }
-    for call in calls {
+    for call in events(batch.get(), context.limits, "`batch` is no array")? {
         request.take(call.get(), None);
     }
     Ok(request.translation)
@@ -225,13 +220,8 @@ impl Request<'_> {
     fn begin(&self, item: &Value, kind: Kind, id: Option<&str>) -> Result<Native, NoEvent> {
         let sent_at = item.get("sentAt").and_then(clock::read);
         let clock = self.clock.sent(sent_at);
-        let at = match item.get("timestamp").or_else(|| item.get("originalTimestamp")) {
-            None | Some(Value::Null) => clock.now(),
-            Some(at) => {
-                let at = clock::read(at).ok_or_else(|| NoEvent::wrong("timestamp", "must be an ISO 8601 time"))?;
-                clock.corrected(at)
-            }
-        };
+        let at = clock.of(item.get("timestamp").or_else(|| item.get("originalTimestamp")));
+        let at = at.ok_or_else(|| NoEvent::wrong("timestamp", "must be an ISO 8601 time"))?;
         let mut native = Native::new(kind, id, at);
         if kind == Kind::Usage {
             let mut who = IdRules::who(self.user(item), self.anonymous(item));

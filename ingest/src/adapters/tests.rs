@@ -5,13 +5,12 @@ use std::sync::Arc;
 use super::*;
 use crate::dedupe::Fingerprinter;
 use crate::enrich::Enricher;
+pub(super) use crate::judge::tests::NOW;
+use crate::judge::tests::server;
 use crate::judge::{Judge, Judged};
 use crate::kind::Kind;
 use crate::row::{Head, Trust, Value as Cell};
 use crate::sender::{Sender, Source};
-
-/// 2026-11-22T10:00:00Z.
-pub(super) const NOW: i64 = 1_795_341_600_000_000;
 
 /// A house with a judge and rules for ids.
 pub(super) struct House {
@@ -36,17 +35,7 @@ impl House {
 
     /// Judges a translation, and shows its rows as `table column=value …`, columns in the order of the request.
     pub(super) fn judged(&self, translation: &Translation, trust: Trust, source: Source) -> Judged {
-        let sender = Sender {
-            key: "app".into(),
-            trust,
-            source,
-            historical: false,
-            peer: None,
-            user_agent: None,
-            opted_out: false,
-            idempotency_key: None,
-            now: NOW,
-        };
+        let sender = Sender { trust, source, ..server() };
         let judged = self.judge.judge_translation(translation, &sender);
         let skipped = translation.events.iter().filter(|event| matches!(event.fate, Fate::Skipped(_))).count();
         assert_eq!(judged.received as usize + skipped, translation.events.len(), "one outcome each");

@@ -73,9 +73,7 @@ impl Judge {
             _ => Ok(request.judged),
         }
     }
-}
 
-impl Judge {
     /// Judges what an SDK sent, once it is in our own words. What was skipped is no event: it has no outcome. An event's
     /// index is its place in the SDK's request.
     #[must_use]
@@ -163,25 +161,24 @@ impl<'r, 'a> Request<'r, 'a> {
             let (_, raw) = self.fields.iter().find(|(given, _)| given == name)?;
             read::text(name, raw).ok()
         };
-        // The event of somebody who opted out is counted, and none of it kept. Nor is what is too large to take apart.
-        let keepable = event.filter(|text| {
-            !is_opted_out(self.sender) && text.len() <= self.judge.limits.event_bytes_max && !self.fields.is_empty()
-        });
-        let kind = given("kind");
-        let id = given("id").map(|id| crate::scrub::cut(&id, read::ID_BYTES_MAX).to_owned());
-        refusal::write_row(&mut self.judged.rows, self.sender, &refusal, kind.as_deref(), keepable);
-        self.judged.rejects.push(Reject { index, id, code: refusal.code, message: refusal.message });
+        let (kind, id) = (given("kind"), given("id"));
+        // What could not be taken apart is not kept.
+        let event = event.filter(|_| !self.fields.is_empty());
+        self.write_down(index, refusal, id.as_deref(), kind.as_deref(), event);
     }
-}
 
-impl Request<'_, '_> {
     /// Writes down an event that could not be put into our own words.
     fn refuse_untranslated(&mut self, index: u32, id: Option<&str>, refused: &Refused) {
         self.judged.received += 1;
         let refusal = Refusal::new(refused.code, refused.message.as_str());
+        self.write_down(index, refusal, id, refused.kind.as_deref(), refused.event.as_deref());
+    }
+
+    fn write_down(&mut self, index: u32, refusal: Refusal, id: Option<&str>, kind: Option<&str>, event: Option<&str>) {
+        // The event of somebody who opted out is counted, and none of it kept. Nor is what is too large.
         let bytes_max = self.judge.limits.event_bytes_max;
-        let keepable = refused.event.as_deref().filter(|text| !is_opted_out(self.sender) && text.len() <= bytes_max);
-        refusal::write_row(&mut self.judged.rows, self.sender, &refusal, refused.kind.as_deref(), keepable);
+        let keepable = event.filter(|text| !is_opted_out(self.sender) && text.len() <= bytes_max);
+        refusal::write_row(&mut self.judged.rows, self.sender, &refusal, kind, keepable);
         let id = id.map(|id| crate::scrub::cut(id, read::ID_BYTES_MAX).to_owned());
         self.judged.rejects.push(Reject { index, id, code: refusal.code, message: refusal.message });
     }
@@ -193,4 +190,4 @@ fn is_opted_out(sender: &Sender) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

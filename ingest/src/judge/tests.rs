@@ -16,7 +16,7 @@ mod privacy;
 mod rows;
 
 /// 2026-11-22T10:00:00Z.
-const NOW: i64 = 1_795_341_600_000_000;
+pub(crate) const NOW: i64 = 1_795_341_600_000_000;
 const DAY_US: i64 = 86_400_000_000;
 
 fn judge() -> Judge {
@@ -24,7 +24,7 @@ fn judge() -> Judge {
     Judge::new(Limits::default(), Fingerprinter::new([3; 32]), Arc::new(enricher))
 }
 
-fn server() -> Sender {
+pub(crate) fn server() -> Sender {
     Sender {
         key: "app".into(),
         trust: Trust::Server,

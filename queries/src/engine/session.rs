@@ -62,7 +62,7 @@ impl Sessions {
             .with_metadata_cache_limit(METADATA_CACHE_BYTES)
             .build_arc()
             .map_err(failed)?;
-        let session = SessionConfig::from(options(config)).with_create_default_catalog_and_schema(false);
+        let session = SessionConfig::from(options()).with_create_default_catalog_and_schema(false);
         let builder = SessionStateBuilder::new().with_config(session).with_runtime_env(Arc::clone(&runtime));
         let builder = builder.with_physical_optimizer_rule(Arc::new(YieldAboveJoins));
         let mut base = functions::register(builder).build();
@@ -98,12 +98,11 @@ pub(super) fn over(state: &Arc<SessionState>, tables: Tables) -> SessionState {
     with_tables
 }
 
-fn options(config: &EngineConfig) -> ConfigOptions {
+fn options() -> ConfigOptions {
     let mut options = ConfigOptions::new();
     options.catalog.default_catalog = CATALOG.into();
     options.catalog.default_schema = SCHEMA.into();
     options.catalog.information_schema = false;
-    options.execution.target_partitions = config.threads.max(1);
     options.execution.batch_size = ConfigNonZeroUsize::try_new(BATCH_ROWS).expect("the constant is not zero");
     options.execution.time_zone = Some("UTC".into());
     options.execution.enable_recursive_ctes = false;

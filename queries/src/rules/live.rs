@@ -137,6 +137,10 @@ impl LiveRules {
     /// Shape: the table's columns, any of them absent (all null), text as `Utf8` or `Utf8View`.
     pub fn observe(&self, table: &str, batch: &RecordBatch, received_at: i64) -> Vec<Transition> {
         let mut inner = self.lock();
+        // Of most events there is no rule.
+        if !inner.rules.iter().any(|live| live.of_table(table).next().is_some()) {
+            return Vec::new();
+        }
         let mut transitions = Vec::new();
         let mut waited_for = BTreeSet::new();
         let views = with_views(batch, |column| inner.rules.iter().any(|live| live.reads(table, column)));
@@ -265,15 +269,18 @@ impl LiveRule {
         }
     }
 
+    fn of_table(&self, table: &str) -> impl Iterator<Item = &Track> {
+        self.tracks.iter().filter(move |track| track.shape.table() == table)
+    }
+
     fn reads(&self, table: &str, column: &str) -> bool {
-        let tracks = self.tracks.iter().filter(|track| track.shape.table() == table);
-        tracks.flat_map(|track| track.shape.columns()).any(|name| name == column)
+        self.of_table(table).flat_map(|track| track.shape.columns()).any(|name| name == column)
     }
 
     fn columns_of(&self, table: &str) -> Vec<String> {
-        let tracks = self.tracks.iter().filter(|track| track.shape.table() == table);
-        let mut columns: Vec<String> = tracks.flat_map(|track| track.shape.columns().map(str::to_owned)).collect();
-        if self.tracks.iter().any(|track| track.shape.table() == table) {
+        let columns = self.of_table(table).flat_map(|track| track.shape.columns());
+        let mut columns: Vec<String> = columns.map(str::to_owned).collect();
+        if self.of_table(table).next().is_some() {
             columns.push("received_at".to_owned());
         }
         columns

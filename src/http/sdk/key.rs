@@ -1,5 +1,5 @@
-//! The key of an SDK's request: as Basic, Bearer or Sentry authorization, in the address, or in the body. Never a session: pages of
-//! other origins may use these paths, and a browser would send the cookie of whoever is signed in here.
+//! The key of an SDK's request: as Basic, Bearer or Sentry authorization, in the address, or in the body. Never a session:
+//! pages of other origins may use these paths, and a browser would send the cookie of whoever is signed in here.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::parameter;
+use crate::clock;
 use crate::control::{Key, Scope, Scopes};
 use crate::http::Weir;
 use crate::http::auth::{bearer, from_own_page};
@@ -26,6 +27,12 @@ pub(super) fn of_head(parts: &Parts, app: &Weir, now: i64) -> Option<Arc<Key>> {
     let of_headers = [header(header::AUTHORIZATION.as_str()), header("x-sentry-auth")].into_iter().flatten();
     let of_headers = of_headers.filter_map(shown).find_map(|key| app.keyring.authenticate(&key, now));
     of_headers.or_else(|| app.keyring.authenticate(&parameter(&parts.uri, PARAMETERS)?, now))
+}
+
+/// Lets a key in that is part of the path.
+pub(super) fn admit_named(key: &str, app: &Weir, parts: &Parts) -> Result<(), Problem> {
+    let now = clock::now();
+    admit(&*app.keyring.authenticate(key, now).ok_or(Problem::Unauthorized)?, parts, now)
 }
 
 /// Lets a key in: it may send, this page may use it, and it has something left of its rate.

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::Uri;
 use axum::http::request::Parts;
-use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use ingest::adapters::{Context, Fate, Translation, key_in_body};
@@ -26,25 +26,6 @@ use super::events::{INLINE_BYTES_MAX, content_encoding, sender_of};
 use super::{App, Weir};
 use crate::clock;
 use crate::control::Key;
-
-/// A path of an SDK, for the OpenAPI document.
-pub(crate) struct Documented {
-    /// Which method.
-    pub(crate) method: Method,
-    /// Which path.
-    pub(crate) path: &'static str,
-    /// What it is for.
-    pub(crate) summary: &'static str,
-}
-
-/// Returns every path of an SDK. A slash at the end makes no difference and is not listed, nor are preflights.
-pub(crate) fn documented() -> impl Iterator<Item = Documented> {
-    segment::PATHS.iter().chain(posthog::PATHS).chain(sentry::PATHS).map(|&(ref method, path, summary)| Documented {
-        method: method.clone(),
-        path,
-        summary,
-    })
-}
 
 /// What a request brought, once it is stored.
 struct Taken {

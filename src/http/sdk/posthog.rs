@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use ingest::Source;
 use ingest::adapters::posthog::{Asked, translate};
@@ -12,44 +12,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Taken, answer, greet, key, take};
-use crate::clock;
 use crate::http::address::Named;
 use crate::http::error::Problem;
 use crate::http::{App, json};
 
-const EVENTS: &str = "PostHog: an event, an array of them, or a batch";
-const FLAGS: &str = "PostHog: feature flags; there are none";
-const CONFIG: &str = "PostHog: what the library for browsers asks for when it starts";
-
-/// The paths, for router and document.
-pub(super) const PATHS: &[(Method, &str, &str)] = &[
-    (Method::POST, "/batch", EVENTS),
-    (Method::POST, "/e", EVENTS),
-    (Method::POST, "/i/v0/e", EVENTS),
-    (Method::POST, "/capture", EVENTS),
-    (Method::POST, "/track", EVENTS),
-    (Method::POST, "/engage", EVENTS),
-    (Method::POST, "/i/v1/analytics/events", "PostHog: a batch, answered event by event"),
-    (Method::POST, "/s", "PostHog: session recordings; they are let go"),
-    (Method::GET, "/api/surveys", "PostHog: surveys; there are none"),
-    (Method::POST, "/flags", FLAGS),
-    (Method::POST, "/decide", FLAGS),
-    (Method::GET, "/array/{key}/config", CONFIG),
-    (Method::GET, "/array/{key}/config.js", CONFIG),
-];
-
 /// Takes events in.
 pub(crate) async fn receive(State(app): State<App>, request: Request) -> Response {
-    let asked = asked(request.headers());
-    let taken = take(&app, request, Source::Posthog, move |body, context| translate(body, &asked, context)).await;
-    answer(Source::Posthog, taken.map(|_| json(&json!({"status": 1}))))
+    answer(Source::Posthog, events(&app, request).await.map(|_| json(&json!({"status": 1}))))
 }
 
 /// Takes a batch in, and answers event by event.
 pub(crate) async fn receive_v1(State(app): State<App>, request: Request) -> Response {
+    answer(Source::Posthog, events(&app, request).await.map(|taken| json(&json!({"results": results(&taken)}))))
+}
+
+async fn events(app: &App, request: Request) -> Result<Taken, Problem> {
     let asked = asked(request.headers());
-    let taken = take(&app, request, Source::Posthog, move |body, context| translate(body, &asked, context)).await;
-    answer(Source::Posthog, taken.map(|taken| json(&json!({"results": results(&taken)}))))
+    take(app, request, Source::Posthog, move |body, context| translate(body, &asked, context)).await
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -124,10 +103,7 @@ pub(crate) async fn config_script(State(app): State<App>, Named(api_key): Named,
 }
 
 fn configured(app: &App, api_key: &str, request: Request) -> Result<Value, Problem> {
-    let (parts, _) = request.into_parts();
-    let now = clock::now();
-    let known = app.keyring.authenticate(api_key, now).ok_or(Problem::Unauthorized)?;
-    key::admit(&known, &parts, now)?;
+    key::admit_named(api_key, app, &request.into_parts().0)?;
     Ok(json!({
         "supportedCompression": ["gzip", "gzip-js"],
         "hasFeatureFlags": false,

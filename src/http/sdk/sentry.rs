@@ -2,7 +2,7 @@
 //! key, and in a header how long to be silent when a key's rate is used up.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::adapters::sentry::{key_in_envelope, translate, translate_store};
 use ingest::{Source, open_sdk_envelope};
@@ -14,16 +14,6 @@ use crate::http::{App, json};
 
 const ERROR: HeaderName = HeaderName::from_static("x-sentry-error");
 const RATE_LIMITS: HeaderName = HeaderName::from_static("x-sentry-rate-limits");
-
-/// The paths, for router and document.
-pub(super) const PATHS: &[(Method, &str, &str)] = &[
-    (
-        Method::POST,
-        "/api/{project}/envelope",
-        "Sentry: an envelope of events, sessions, logs, transactions and reports",
-    ),
-    (Method::POST, "/api/{project}/store", "Sentry: one event, from older libraries"),
-];
 
 const ENVELOPE: Form = Form { open: open_sdk_envelope, key: key_in_envelope };
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Request, exception, properties};
-use crate::adapters::clock::{self, Clock};
+use crate::adapters::clock::Clock;
 use crate::adapters::ids::{Id, IdRules, Role, Who};
 use crate::adapters::native::{Native, is_opaque};
 use crate::adapters::{NoEvent, text};
@@ -95,10 +95,7 @@ impl Request<'_> {
         };
         match event.item.get("timestamp").or_else(|| event.given.get("timestamp")) {
             None | Some(Value::Null) => Ok(event.without_time(clock)),
-            Some(at) => {
-                let at = clock::read(at).ok_or_else(|| NoEvent::wrong("timestamp", "must be an ISO 8601 time"))?;
-                Ok(clock.corrected(at))
-            }
+            at => clock.of(at).ok_or_else(|| NoEvent::wrong("timestamp", "must be an ISO 8601 time")),
         }
     }
 

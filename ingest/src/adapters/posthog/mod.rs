@@ -13,11 +13,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::clock::{self, Clock};
-use super::list::list;
+use super::list::events;
 use super::{Context, Fate, NoEvent, Translated, Translation, id_text, text};
 use crate::limits::BodyError;
 use crate::outcome::RejectCode;
 
+const NO_BATCH: &str = "the body is neither an event nor a batch";
 /// A time's text.
 const SENT_AT_BYTES_MAX: usize = 64;
 
@@ -72,7 +73,7 @@ pub fn translate(body: &[u8], asked: &Asked, context: Context<'_>) -> Result<Tra
 }
 
 fn unreadable() -> BodyError {
-    BodyError::Unreadable("the body is neither an event nor a batch".into())
+    BodyError::Unreadable(NO_BATCH.into())
 }
 
 struct Request<'a> {
@@ -83,13 +84,8 @@ struct Request<'a> {
 
 impl Request<'_> {
     fn all(&self, text: &str) -> Result<Translation, BodyError> {
-        let max = self.context.limits.events_max;
-        let events = list(text, max).map_err(|_| unreadable())?;
-        if events.len() > max {
-            return Err(BodyError::TooLarge(format!("a request may hold at most {max} events")));
-        }
         let mut translation = Translation::default();
-        for event in events {
+        for event in events(text, self.context.limits, NO_BATCH)? {
             self.take(event.get(), &mut translation);
         }
         Ok(translation)

@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 
 use super::kept::Kept;
 use super::{Native, NoEvent, Request, exception, text};
-use crate::adapters::native::cut;
-use crate::adapters::native::is_opaque;
+use crate::adapters::native::{cut, is_opaque};
 use crate::kind::Kind;
 
 const BODY_BYTES_MAX: usize = 4096;

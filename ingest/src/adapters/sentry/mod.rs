@@ -233,14 +233,7 @@ impl<'a> Request<'a> {
 
     /// Returns when something happened, by our clock; without a time, now.
     fn at(&self, field: &str, value: Option<&Value>) -> Result<i64, NoEvent> {
-        match value {
-            None | Some(Value::Null) => Ok(self.clock.now()),
-            Some(at) => {
-                let at =
-                    clock::read(at).ok_or_else(|| NoEvent::wrong(field, "must be an epoch or an ISO 8601 time"))?;
-                Ok(self.clock.corrected(at))
-            }
-        }
+        self.clock.of(value).ok_or_else(|| NoEvent::wrong(field, "must be an epoch or an ISO 8601 time"))
     }
 
     /// Returns whom an id means. One that the judge would refuse is passed over: no error is lost for it.

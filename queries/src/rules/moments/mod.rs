@@ -3,9 +3,9 @@
 //!
 //! The way: the rule's plan gets leaves in the place of its tables (`leaf.rs`) and is studied (`study.rs`): which rows can
 //! meet, so that the rows fall into parts that know nothing of each other, and when each row comes to matter (`times.rs`).
-//! The rows are read once (`source.rs`, `rows.rs`). Each part is asked only when one of its own rows comes, leaves, or crosses a time
-//! that the rule speaks of, and only over its own rows, which carry the number of the moment through the plan
-//! (`carry.rs`). Before that, a relaxed plan (`relax.rs`) tells where the rule can be true of nothing at all (`sieve.rs`),
+//! The rows are read once (`source.rs`, `rows.rs`). Each part is asked only when one of its own rows comes, leaves, or
+//! crosses a time that the rule speaks of, and only over its own rows, which carry the number of the moment through the
+//! plan (`carry.rs`). Before that, a relaxed plan (`relax.rs`) tells where the rule can be true of nothing at all (`sieve.rs`),
 //! which is nearly everywhere (`replay.rs`). What comes back goes through the very lifecycle that live hits go through
 //! (`answers.rs`).
 //!

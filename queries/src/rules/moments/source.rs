@@ -115,7 +115,8 @@ impl Moments {
     }
 }
 
-/// Tells what is read for each leaf, and from which source: the columns that the plans and the links need, under the conditions right above it.
+/// Tells what is read for each leaf, and from which source: the columns that the plans and the links need, under the
+/// conditions right above it.
 pub(super) fn reads(
     plan: &LogicalPlan,
     relaxed: Option<&LogicalPlan>,
