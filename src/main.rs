@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod control;
 mod http;
+mod issues;
 mod load;
 mod rulebook;
 mod score;

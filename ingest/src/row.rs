@@ -217,6 +217,17 @@ impl RowWriter<'_> {
         }
     }
 
+    /// Returns the text of a cell that was set, by column name.
+    #[must_use]
+    pub fn text_of(&self, column: &str) -> Option<&str> {
+        let place = self.schema.index(column)?;
+        let cell = self.rows.cells[self.cell_mark..].iter().find(|cell| usize::from(cell.column) == place)?;
+        match self.rows.value(cell.value) {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Sets an integer cell by column name, chaining.
     pub fn int(&mut self, column: &str, value: i64) -> &mut Self {
         self.named(column, Value::Int(value))

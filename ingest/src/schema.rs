@@ -106,12 +106,27 @@ const ERRORS: &[Column] = &[
     column("culprit", Text, Reliability, "the frame to blame: function in file"),
     column("frames", Frames, Reliability, "the stack, newest frame first"),
     column("breadcrumbs", Json, Reliability, "what happened before, scrubbed"),
-    column("hash_app", Text, Reliability, "grouping hash of the in-app frames"),
+    column(
+        "hash_app",
+        Text,
+        Reliability,
+        "grouping hash of the app's own frames; of the client's fingerprint, if it gave one",
+    ),
     column("hash_sys", Text, Reliability, "grouping hash of all frames"),
-    column("hash_msg", Text, Reliability, "grouping hash of type and parameterised message"),
-    column("grouping_version", Int, Reliability, "version of the grouping algorithm"),
+    column(
+        "hash_msg",
+        Text,
+        Reliability,
+        "grouping hash of type and message without what changes; groups only errors without a stack",
+    ),
+    column("grouping_version", Int, Reliability, "version of the grouping rules"),
     column("grouping_reason", Text, Reliability, "why it was grouped so"),
-    column("issue_id", Text, Reliability, "the issue it belongs to"),
+    column(
+        "issue_id",
+        Text,
+        Reliability,
+        "the issue it belongs to, as of the moment of asking; null in the files and in rules",
+    ),
 ];
 
 const DEVICES: &[Column] = &[

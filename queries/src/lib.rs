@@ -20,7 +20,7 @@ pub mod score;
 pub use catalogue::{Catalogue, StoredQuery};
 pub use engine::{Answer, Engine, EngineConfig, Params, Tables, View, views};
 pub use error::QueryError;
-pub use forms::{Form, encode, json as to_json};
+pub use forms::{Form, Table as JsonTable, encode, json as to_json};
 pub use hits::{EndCause, EntityKind, Hit, HitBook, HitsOf, Mode, Restraint, StepUp, Transition, TransitionKind};
 pub use rules::{LiveRules, Rule, RuleCompiler, RuleFiles, RuleReport, ScheduledRules};
 pub use score::points_to_score;

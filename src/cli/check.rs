@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::serve::{ServeArgs, config_of};
 use super::{misuse, print_line, rules};
-use crate::{clock, config, serve};
+use crate::{clock, config, issues, serve};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir check\n  weir check --config weir.toml --rules ./my-rules\n  \
@@ -65,5 +65,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
 
 fn empty_tables() -> Tables {
     let empty = |kind: Kind| Arc::new(EmptyTable::new(Arc::clone(TableSchema::of(kind).queried())));
-    Kind::ALL.into_iter().map(|kind| (kind.table().to_owned(), empty(kind) as Arc<_>)).collect()
+    let states = issues::states_table(std::iter::empty(), 0);
+    let states = states.ok().map(|states| ("issue_states".to_owned(), states));
+    Kind::ALL.into_iter().map(|kind| (kind.table().to_owned(), empty(kind) as Arc<_>)).chain(states).collect()
 }

@@ -189,7 +189,13 @@ impl Control {
     }
 }
 
-fn append(transaction: &Transaction<'_>, by: By<'_>, action: &str, detail: &Value) -> Result<(), ControlError> {
+/// Writes a line within a change.
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    by: By<'_>,
+    action: &str,
+    detail: &Value,
+) -> Result<(), ControlError> {
     let last = "select seq, hash from audit order by seq desc limit 1";
     let last: Option<(i64, [u8; 32])> =
         transaction.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

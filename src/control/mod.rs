@@ -5,6 +5,7 @@
 
 mod audit;
 mod backtests;
+mod issues;
 mod key;
 mod keyring;
 mod keys;
@@ -31,7 +32,7 @@ pub(crate) use rate::Rate;
 pub(crate) use salts::Salts;
 
 /// The version of the tables below. A newer file is refused rather than guessed at.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
 create table if not exists keys (
@@ -61,6 +62,13 @@ create table if not exists audit (
     seq integer primary key autoincrement, at integer not null, actor text not null, action text not null, detail text,
     salt blob, commitment blob not null, hash blob not null
 ) strict;
+create table if not exists issue_hashes (hash text primary key, issue text not null) strict, without rowid;
+create index if not exists issue_hashes_by_issue on issue_hashes (issue);
+create table if not exists issue_states (
+    issue text primary key, status text not null, regressed integer not null, in_release text, until integer,
+    until_events integer, events_since integer not null, changed_at integer not null, changed_by text not null
+) strict;
+create table if not exists cursors (name text primary key, place integer not null) strict;
 create table if not exists secrets (name text primary key, value blob not null, created_at integer not null) strict;
 ";
 

@@ -1,9 +1,11 @@
 //! Weir's own questions to the tables, whose answers become part of another answer.
 
-use ::queries::{Params, QueryError, Tables, to_json};
+use ::queries::{JsonTable, Params, QueryError, Tables, to_json};
 use serde_json::{Map, Value};
 
 use super::Weir;
+use super::error::Problem;
+use crate::clock;
 
 /// Rows by the names of their columns.
 pub(super) struct Found {
@@ -11,6 +13,20 @@ pub(super) struct Found {
     pub(super) rows: Vec<Map<String, Value>>,
     /// There are more.
     pub(super) is_truncated: bool,
+}
+
+/// Runs a stored query, its parameters checked as those of anybody's, for at most so many rows.
+pub(super) async fn ask_stored(
+    app: &Weir,
+    name: &str,
+    params: Params,
+    tables: &Tables,
+    rows_max: usize,
+) -> Result<Found, Problem> {
+    let catalogue = app.catalogue.load_full();
+    let query = catalogue.get(name).ok_or_else(|| Problem::internal(format!("the stored query {name} is missing")))?;
+    let bound = query.bind(&params, clock::now())?;
+    Ok(found(to_json(app.engine.ask(&query.sql, &bound, tables.clone()).await?, rows_max).await?))
 }
 
 /// Asks for at most so many rows. The parameters are texts.
@@ -22,7 +38,10 @@ pub(super) async fn ask(
     rows_max: usize,
 ) -> Result<Found, QueryError> {
     let params: Params = params.iter().map(|(name, text)| ((*name).to_owned(), Value::from(*text))).collect();
-    let table = to_json(app.engine.ask(sql, &params, tables.clone()).await?, rows_max).await?;
+    Ok(found(to_json(app.engine.ask(sql, &params, tables.clone()).await?, rows_max).await?))
+}
+
+fn found(table: JsonTable) -> Found {
     let named = |row: Vec<Value>| table.columns.iter().map(|column| column.name.clone()).zip(row).collect();
-    Ok(Found { rows: table.rows.into_iter().map(named).collect(), is_truncated: table.truncated })
+    Found { rows: table.rows.into_iter().map(named).collect(), is_truncated: table.truncated }
 }

@@ -169,6 +169,7 @@ async fn import(app: &Weir, judged: Judged, id: String, offset: Option<i64>) -> 
     let origin = ImportOrigin { id, offset: offset.unwrap_or(i64::from(judged.received)) };
     let (stored, duplicate) = app.ingest.import(judged, &origin).await?;
     app.rulebook.history_changed();
+    app.issues.history_changed();
     // An import is committed when it is answered: every later read includes it.
     Ok(EventsReply { received, stored, duplicate, rejected: rejects.len() as u64, receipt: "r_0".into(), rejects })
 }

@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod evidence;
 mod health;
+mod issues;
 mod keys;
 mod labels;
 mod openapi;
@@ -63,6 +64,7 @@ pub(crate) use stream::STREAMS_MAX;
 use crate::backtest::Runner;
 use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
+use crate::issues::Issues;
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -78,6 +80,8 @@ pub(crate) struct Weir {
     pub(crate) sessions: Sessions,
     /// The data directory.
     pub(crate) ingest: Arc<Ingest>,
+    /// Which errors are one bug.
+    pub(crate) issues: Arc<Issues>,
     /// The query engine.
     pub(crate) engine: Arc<Engine>,
     /// The stored queries.
@@ -122,7 +126,8 @@ impl Weir {
         if !matches!(self.ingest.recovery(), Recovery::Ready) {
             return Err(Problem::NotReady("the log is being replayed; answers would lack events".into()));
         }
-        tables::visible(self.ingest.cut().providers(), may_read)
+        let tables = self.issues.in_tables(self.ingest.cut().providers()).map_err(Problem::internal)?;
+        tables::visible(tables, may_read)
     }
 }
 

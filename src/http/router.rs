@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::routes::Routes;
 use super::sdk::{posthog, segment, sentry};
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
-    rules, sdk, snoozes, sql, status, stream, tables, verdict,
+    App, audit, backtest, check, cors, entities, events, health, issues, keys, labels, openapi, own_rules, pages,
+    queries, rules, sdk, snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -40,6 +40,12 @@ fn api() -> Routes {
         .get("/v1/tables", tables::list)
         .get("/v1/queries", queries::list)
         .get("/v1/queries/{name}", queries::run)
+        .get("/v1/issues", issues::list)
+        .get("/v1/issues/{id}", issues::show)
+        .patch("/v1/issues/{id}", issues::decide)
+        .get("/v1/issues/{id}/events", issues::events)
+        .post("/v1/issues/{id}/merge", issues::merge)
+        .post("/v1/issues/{id}/split", issues::split)
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
         .put("/v1/rules/{id}", own_rules::save)

@@ -50,6 +50,11 @@ impl Routes {
         self.add(Method::PUT, path, handler)
     }
 
+    /// Adds a route for PATCH that checks the key.
+    pub(crate) fn patch<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
+        self.add(Method::PATCH, path, handler)
+    }
+
     /// Adds a route for DELETE that checks the key.
     pub(crate) fn delete<H: Handler<T, App>, T: Guarded + 'static>(self, path: &'static str, handler: H) -> Self {
         self.add(Method::DELETE, path, handler)

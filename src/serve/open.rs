@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use ingest::adapters::IdRules;
-use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
+use ingest::{Committed, DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
 use crate::http::{BodyReader, Decoders, Overview, STREAMS_MAX, Sessions, Weir};
+use crate::issues::Issues;
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, Parts, Policy, VerdictService};
 
@@ -42,7 +43,8 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     let links = Arc::new(Links::default());
     let directories = (own_rules(&config), config.rules.dirs.clone());
     let rulebook = Rulebook::load(Arc::clone(&control), Arc::clone(&engine), directories, Arc::clone(&links), now)?;
-    let observer: Arc<dyn Observer> = Arc::<Rulebook>::clone(&rulebook);
+    let issues = Issues::load(Arc::clone(&control), Arc::clone(&engine))?;
+    let observer = Arc::new(Observers { rulebook: Arc::clone(&rulebook), issues: Arc::clone(&issues) });
     let ingest = open_ingest(&config, &control, &enricher, (observer, options.disk.clone()), now).await?;
     let keyring = keyring(&control, options, now)?;
     let verdicts =
@@ -62,6 +64,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         ingest,
         engine,
         ids: id_rules(&config, &enricher)?,
+        issues,
         enricher,
         salts,
         rulebook,
@@ -72,6 +75,23 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         started_at: now,
         config,
     }))
+}
+
+/// Who is told of each record before its senders are answered.
+struct Observers {
+    rulebook: Arc<Rulebook>,
+    issues: Arc<Issues>,
+}
+
+impl Observer for Observers {
+    fn observe(&self, committed: &Committed) -> Rows {
+        self.issues.observe(committed);
+        self.rulebook.observe(committed)
+    }
+
+    fn tick(&self, now: i64) -> Rows {
+        self.rulebook.tick(now)
+    }
 }
 
 fn id_rules(config: &Config, enricher: &Arc<Enricher>) -> anyhow::Result<IdRules> {
@@ -108,7 +128,7 @@ pub(super) fn catalogue(config: &Config) -> Catalogue {
 pub(crate) async fn open_directory(dir: &Path) -> anyhow::Result<Arc<Ingest>> {
     struct Nobody;
     impl Observer for Nobody {
-        fn observe(&self, _committed: &ingest::Committed) -> Rows {
+        fn observe(&self, _committed: &Committed) -> Rows {
             Rows::default()
         }
     }

@@ -47,19 +47,20 @@ pub(super) fn start(weir: &Arc<Weir>) -> Background {
     let enricher = Arc::clone(&weir.enricher);
     tokio::task::spawn_blocking(move || enricher.warm());
     let others = vec![
-        tokio::spawn(rules(Arc::clone(weir))),
+        tokio::spawn(readers(Arc::clone(weir))),
         tokio::spawn(files(Arc::clone(weir))),
         tokio::spawn(restrictions(Arc::clone(weir))),
     ];
     Background { stop, recorder, others }
 }
 
-async fn rules(weir: Arc<Weir>) {
+/// Runs what reads the tables, once they can be read: rules and issues.
+async fn readers(weir: Arc<Weir>) {
     loop {
         match weir.ingest.recovery() {
             Recovery::Ready => break,
             Recovery::Failed(why) => {
-                error!(why, "storage failed; rules do not run");
+                error!(why, "storage failed; rules and issues do not run");
                 return;
             }
             Recovery::Replaying { .. } => tokio::time::sleep(READY_LOOK).await,
@@ -67,7 +68,8 @@ async fn rules(weir: Arc<Weir>) {
     }
     let verdicts = Arc::clone(&weir.verdicts);
     let (rulebook, ingest) = (Arc::clone(&weir.rulebook), Arc::clone(&weir.ingest));
-    rulebook.run(ingest, move |rulebook| verdicts.set_rule_actions(rulebook.actions())).await;
+    let issues = Arc::clone(&weir.issues).run(Arc::clone(&ingest));
+    tokio::join!(rulebook.run(ingest, move |rulebook| verdicts.set_rule_actions(rulebook.actions())), issues);
 }
 
 /// Finds what changes among the restrictions, for those who follow them. Listing may take long when there are many.

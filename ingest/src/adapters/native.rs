@@ -13,6 +13,8 @@ use crate::scrub;
 const TEXT_BYTES_MAX: usize = 512;
 const AGENT_BYTES_MAX: usize = 4096;
 const ID_BYTES_MAX: usize = 256;
+const FINGERPRINT_PARTS_MAX: usize = 16;
+const FINGERPRINT_BYTES_MAX: usize = 256;
 const COUNT_MAX: u64 = 999_999_999_999;
 const STATUSES: [&str; 3] = ["ok", "error", "cancelled"];
 
@@ -52,6 +54,24 @@ impl Native {
             if let Some(id) = id {
                 self.put(field, Value::from(id));
             }
+        }
+    }
+
+    /// Says what an error is to be grouped by: a list, or a single text. What the judge would not take is left out.
+    pub(super) fn fingerprint(&mut self, given: Option<&Value>) {
+        let list = match given {
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(one) => std::slice::from_ref(one),
+            None => return,
+        };
+        let parts = list.iter().filter_map(|part| match part {
+            Value::String(text) if !text.is_empty() => Some(cut(text, FINGERPRINT_BYTES_MAX).into_owned()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        let parts: Vec<Value> = parts.take(FINGERPRINT_PARTS_MAX).map(Value::from).collect();
+        if !parts.is_empty() {
+            self.put("fingerprint", Value::Array(parts));
         }
     }
 

@@ -18,6 +18,9 @@ use crate::sender::{Sender, Source};
 const TEXT_BYTES_MAX: usize = 512;
 const MESSAGE_BYTES_MAX: usize = 2048;
 const AGENT_BYTES_MAX: usize = 4096;
+/// Of an error's `fingerprint`.
+const GROUPED_BY_PARTS_MAX: usize = 16;
+const GROUPED_BY_BYTES_MAX: usize = 256;
 const DAY_US: i64 = 86_400_000_000;
 
 /// An event being admitted; dropped before its end, it leaves nothing behind.
@@ -47,7 +50,9 @@ pub(super) struct Draft<'a> {
     pub address: Option<IpAddr>,
     pub agent: Option<Cow<'a, str>>,
     pub email: Option<EmailFacts>,
-    pub culprit: Option<String>,
+    pub stack: stack::Stack<'a>,
+    /// What an error's client wants it to be grouped by.
+    pub grouped_by: Vec<Cow<'a, str>>,
 }
 
 /// Reads the kind of an event, and whether its sender may write it.
@@ -161,7 +166,7 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
                 self.server_fact(field, raw)?
             }
             Check::Address | Check::Agent | Check::Email => self.personal(field, raw)?,
-            Check::Stack | Check::Breadcrumbs | Check::Properties => self.structured(field, raw)?,
+            Check::Stack | Check::GroupedBy | Check::Breadcrumbs | Check::Properties => self.structured(field, raw)?,
             Check::Text | Check::Release | Check::Message | Check::Route | Check::TextList | Check::Currency => {
                 return self.text(field, raw);
             }
@@ -273,9 +278,18 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
         let name = field.name;
         match field.check {
             Check::Stack => {
-                let stack = stack::read_stack(name, raw)?;
-                self.put(field, Value::Frames(&stack.frames));
-                self.draft.culprit = stack.culprit;
+                self.draft.stack = stack::read_stack(name, raw)?;
+                let frames = self.draft.stack.json();
+                self.put(field, Value::Frames(&frames));
+            }
+            Check::GroupedBy => {
+                let wrong = || Refusal::field(name, "must be an array of at most 16 texts of at most 256 bytes each");
+                let parts: Vec<Cow<'_, str>> = serde_json::from_str(raw).map_err(|_| wrong())?;
+                let fits = |part: &Cow<'_, str>| part.len() <= GROUPED_BY_BYTES_MAX;
+                if parts.len() > GROUPED_BY_PARTS_MAX || !parts.iter().all(fits) {
+                    return Err(wrong());
+                }
+                self.draft.grouped_by = parts;
             }
             Check::Breadcrumbs => {
                 let crumbs = scrub::breadcrumbs(raw).ok_or_else(|| Refusal::field(name, "must be an array"))?;
@@ -309,7 +323,10 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
         self.check_age(ts)?;
         let id = self.draft.id.take().unwrap_or_else(|| Cow::Owned(ids::missing_id(self.sender, index)));
         enrichment::write_origin(&mut self.row, self.sender, &id, ts);
-        enrichment::write_facts(&mut self.row, self.kind, self.sender, &self.draft, self.memo, &self.judge.enricher);
+        enrichment::write_facts(&mut self.row, self.sender, &self.draft, self.memo, &self.judge.enricher);
+        if self.kind == Kind::Errors {
+            enrichment::write_error(&mut self.row, &self.draft, &self.judge.grouper.load());
+        }
         let fingerprint = self.judge.fingerprinter.of(self.sender.trust, self.kind, &id);
         self.row.finish(Some(fingerprint));
         Ok(())

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::admission::Draft;
 use super::is_opted_out;
 use crate::enrich::{AddressFacts, AgentFacts, Enricher};
-use crate::kind::Kind;
+use crate::grouping::{Grouper, Grouping, Told};
 use crate::row::{RowWriter, Trust, Value};
 use crate::schema::COMMON;
 use crate::scrub::NameMemo;
@@ -94,10 +94,9 @@ pub(super) fn write_origin(row: &mut RowWriter<'_>, sender: &Sender, id: &str, t
     row.put(places.source, Value::Text(sender.source.name()));
 }
 
-/// Fills what address, user agent, e-mail and stack tell. Cells that the sender filled are left as they are.
+/// Fills what address, user agent and e-mail tell. Cells that the sender filled are left as they are.
 pub(super) fn write_facts<'a>(
     row: &mut RowWriter<'_>,
-    kind: Kind,
     sender: &Sender,
     draft: &Draft<'a>,
     memo: &mut Memo<'a>,
@@ -121,16 +120,29 @@ pub(super) fn write_facts<'a>(
             .text("email_domain", &email.domain)
             .bool("email_disposable", email.disposable);
     }
-    if kind == Kind::Errors {
-        let schema = crate::schema::TableSchema::of(kind);
-        let is_empty = |column| schema.index(column).is_some_and(|place| draft.cells >> place & 1 == 0);
-        if is_empty("level") {
-            row.text("level", "error");
-        }
-        if is_empty("culprit") {
-            row.text_if("culprit", draft.culprit.as_deref());
-        }
+}
+
+/// Fills what an error's own fields tell: its level, whom to blame, and what it is grouped by.
+pub(super) fn write_error(row: &mut RowWriter<'_>, draft: &Draft<'_>, grouper: &Grouper) {
+    let told = Told {
+        ty: row.text_of("type"),
+        message: row.text_of("message"),
+        frames: &draft.stack.frames,
+        fingerprint: &draft.grouped_by,
+    };
+    let Grouping { hashes, reason } = grouper.group(told);
+    let (has_level, has_culprit) = (row.text_of("level").is_some(), row.text_of("culprit").is_some());
+    if !has_level {
+        row.text("level", "error");
     }
+    if !has_culprit {
+        row.text_if("culprit", draft.stack.culprit.as_deref());
+    }
+    row.text_if("hash_app", hashes.app.as_deref())
+        .text_if("hash_sys", hashes.sys.as_deref())
+        .text_if("hash_msg", hashes.msg.as_deref())
+        .int("grouping_version", grouper.version())
+        .text("grouping_reason", &reason);
 }
 
 fn write_address(row: &mut RowWriter<'_>, draft: &Draft<'_>, facts: &AddressFacts) {

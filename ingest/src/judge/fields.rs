@@ -54,6 +54,8 @@ pub(super) enum Check {
     Time,
     /// A stack of frames.
     Stack,
+    /// What an error's client wants it to be grouped by: a list of texts, of which only a hash is kept.
+    GroupedBy,
     /// What happened before an error.
     Breadcrumbs,
     /// The client's address, never stored.
@@ -167,6 +169,7 @@ const ERRORS: &[Line] = &[
     ("handled", "handled", Check::Bool),
     ("culprit", "culprit", Check::Text),
     ("stack", "frames", Check::Stack),
+    ("fingerprint", "", Check::GroupedBy),
     ("breadcrumbs", "breadcrumbs", Check::Breadcrumbs),
 ];
 

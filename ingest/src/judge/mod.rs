@@ -15,9 +15,12 @@ pub(crate) mod time;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::adapters::{Fate, Refused, Translated, Translation};
 use crate::dedupe::Fingerprinter;
 use crate::enrich::Enricher;
+use crate::grouping::Grouper;
 use crate::limits::{BodyError, Limits};
 use crate::outcome::{Reject, RejectCode};
 use crate::row::Rows;
@@ -34,6 +37,7 @@ pub struct Judge {
     limits: Limits,
     fingerprinter: Fingerprinter,
     enricher: Arc<Enricher>,
+    grouper: ArcSwap<Grouper>,
 }
 
 /// What became of a body's events, but for duplicates, which the log writer finds.
@@ -50,8 +54,19 @@ pub struct Judged {
 impl Judge {
     /// Makes a judge.
     #[must_use]
-    pub const fn new(limits: Limits, fingerprinter: Fingerprinter, enricher: Arc<Enricher>) -> Self {
-        Self { limits, fingerprinter, enricher }
+    pub fn new(limits: Limits, fingerprinter: Fingerprinter, enricher: Arc<Enricher>) -> Self {
+        Self { limits, fingerprinter, enricher, grouper: ArcSwap::default() }
+    }
+
+    /// Groups errors by another version of the rules from now on.
+    pub fn set_grouper(&self, grouper: Grouper) {
+        self.grouper.store(Arc::new(grouper));
+    }
+
+    /// Returns how errors are grouped now.
+    #[must_use]
+    pub fn grouper(&self) -> Arc<Grouper> {
+        self.grouper.load_full()
     }
 
     /// Turns a decompressed body (object, array or NDJSON) into rows: one outcome per event. Rejected events become

@@ -1,42 +1,32 @@
-//! Stack traces: frames kept, scrubbed, and the one to blame. Not how they group into issues.
+//! Stack traces: frames kept, scrubbed, and the one to blame. Not how they group into issues (`grouping`).
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use super::refusal::Refusal;
+use crate::grouping::{self, Frame};
 use crate::scrub;
 
 const FRAMES_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 512;
 
-/// One frame, as it is sent and as it is kept; whatever else a sender says of a frame is let go.
-#[derive(Deserialize, Serialize)]
-struct Frame<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    module: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    file: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    function: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    line: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    col: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    in_app: Option<bool>,
-}
-
 /// A stack, ready for its columns.
-pub(super) struct Stack {
-    /// The frames as JSON, newest first as given.
-    pub frames: String,
+#[derive(Default)]
+pub(super) struct Stack<'a> {
+    /// The frames, newest first as given.
+    pub frames: Vec<Frame<'a>>,
     /// The first frame of the app's own, else the first: `function in file`. None for a stack without frames.
     pub culprit: Option<String>,
 }
 
+impl Stack<'_> {
+    /// Returns the frames as JSON.
+    pub(super) fn json(&self) -> String {
+        serde_json::to_string(&self.frames).expect("frames of texts and numbers are JSON")
+    }
+}
+
 /// Reads the frames of an error.
-pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
+pub(super) fn read_stack<'a>(field: &str, raw: &'a str) -> Result<Stack<'a>, Refusal> {
     if !raw.starts_with('[') {
         return Err(Refusal::field(field, "must be an array of frames, newest first"));
     }
@@ -52,9 +42,9 @@ pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
         clean(&mut frame.file, scrub::file);
         clean(&mut frame.function, scrub::text);
     }
+    grouping::mark_own(&mut frames);
     let blamed = frames.iter().find(|frame| frame.in_app == Some(true)).or(frames.first());
     let culprit = blamed.and_then(culprit_of);
-    let frames = serde_json::to_string(&frames).expect("frames of texts and numbers are JSON");
     Ok(Stack { frames, culprit })
 }
 
@@ -86,7 +76,7 @@ fn culprit_of(frame: &Frame<'_>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(raw: &str) -> Stack {
+    fn read(raw: &str) -> Stack<'_> {
         read_stack("stack", raw).unwrap_or_else(|refusal| panic!("{}", refusal.message))
     }
 
@@ -97,7 +87,7 @@ mod tests {
                 {"file":"app.js","function":"main","in_app":true}]"#,
         );
         assert_eq!(stack.culprit.as_deref(), Some("draw in app.js"));
-        assert!(stack.frames.contains(r#"{"file":"app.js","function":"draw","line":3,"in_app":true}"#));
+        assert!(stack.json().contains(r#"{"file":"app.js","function":"draw","line":3,"in_app":true}"#));
         assert_eq!(read(r#"[{"module":"a.b"},{"function":"f"}]"#).culprit.as_deref(), Some("a.b"));
         assert_eq!(read("[]").culprit, None);
     }
@@ -109,18 +99,18 @@ mod tests {
                 {"file":"C:\\Users\\Jane Doe\\app.py","function":"mail jane@example.com"}]"#,
         );
         for gone in ["?", "token", "jane", "Jane"] {
-            assert!(!stack.frames.contains(gone), "{gone} in {}", stack.frames);
+            assert!(!stack.json().contains(gone), "{gone} in {}", stack.json());
         }
-        assert!(stack.frames.contains("https://cdn.example.com/app.js\""));
-        assert!(stack.frames.contains("/home/[user]/src/app.rs"));
+        assert!(stack.json().contains("https://cdn.example.com/app.js\""));
+        assert!(stack.json().contains("/home/[user]/src/app.rs"));
     }
 
     #[test]
     fn keeps_a_hundred_frames_and_no_more_text_than_it_must() {
         let many = format!("[{}]", vec![r#"{"function":"f"}"#; 300].join(","));
-        assert_eq!(read(&many).frames.matches("function").count(), FRAMES_MAX);
+        assert_eq!(read(&many).json().matches("function").count(), FRAMES_MAX);
         let long = format!(r#"[{{"function":"{}"}}]"#, "f".repeat(5000));
-        assert!(read(&long).frames.len() < 600);
+        assert!(read(&long).json().len() < 600);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) fn write(given: &Map<String, Value>, native: &mut Native) -> Result<(
     if let Some(stack) = frames::newest_first(first.and_then(|first| first.get("stacktrace"))) {
         native.put("stack", stack);
     }
+    native.fingerprint(given.get("$exception_fingerprint"));
     let causes: Vec<Value> = list.iter().skip(1).take(CAUSES_MAX).filter_map(cause).collect();
     if !causes.is_empty() {
         native.put("breadcrumbs", Value::Array(causes));

@@ -53,11 +53,11 @@ impl Request<'_> {
         if let Some(stack) = told.stack {
             native.put("stack", Value::Array(stack));
         }
+        native.fingerprint(item.get("fingerprint"));
         let crumbs = breadcrumbs(item.get("breadcrumbs"), told.causes);
         if !crumbs.is_empty() {
             native.put("breadcrumbs", Value::Array(crumbs));
         }
-        kept.put("fingerprint", item.get("fingerprint").unwrap_or(&Value::Null));
         kept.text("mechanism", told.mechanism);
         kept.text("log", told.log);
         kept.text("logger", text(item, "logger"));

@@ -1,6 +1,8 @@
 //! The functions that SQL may call: an allow-list over DataFusion's and the JSON functions, with bounds on those whose
 //! result can outgrow their arguments (`bounded.rs`, `series.rs`).
 //!
+//! `stack_text` is our own (`stack.rs`).
+//!
 //! A list, not an exclusion: what a later DataFusion adds is refused until someone has read it. Left out are functions
 //! that tell of the machine (`version`), that reach into Arrow's types (`arrow_cast` can make a null of gigabytes) and
 //! that carry metadata.
@@ -10,6 +12,7 @@ mod names;
 mod rewrite;
 mod series;
 mod sizes;
+mod stack;
 
 use std::sync::Arc;
 
@@ -39,7 +42,7 @@ pub(super) fn register_json(state: &mut SessionState) -> Result<()> {
 }
 
 fn scalars() -> Vec<Arc<ScalarUDF>> {
-    allowed_scalars().map(bounded::bound).chain([bounded::text_concat()]).collect()
+    allowed_scalars().map(bounded::bound).chain([bounded::text_concat(), stack::stack_text()]).collect()
 }
 
 fn allowed_scalars() -> impl Iterator<Item = Arc<ScalarUDF>> {

@@ -1,0 +1,309 @@
+//! `/v1/issues`: errors that are one bug, for whoever mends it. The figures are stored queries (`queries/errors/`), so that
+//! SQL gives the same ones; what people decide is `issues/`'s to keep.
+
+use ::queries::{Params, Tables};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use ingest::Purpose;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::address::{self, Named};
+use super::ask::ask_stored;
+use super::auth::{Authorized, Query, Review};
+use super::error::Problem;
+use super::{App, Weir, json as answer, parse};
+use crate::clock;
+use crate::control::By;
+use crate::issues::{Decision, IssueState, IssuesError, ReviewError, Status};
+
+const BODY_BYTES_MAX: usize = 64 << 10;
+/// Rows of a list.
+const ROWS_MAX: usize = 1_000;
+
+impl From<IssuesError> for Problem {
+    fn from(error: IssuesError) -> Self {
+        match error {
+            IssuesError::Query(error) => error.into(),
+            IssuesError::Control(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReviewError> for Problem {
+    fn from(error: ReviewError) -> Self {
+        match error {
+            ReviewError::Invalid(message) => Self::invalid(message),
+            ReviewError::Unknown(_) => Self::not_found(error.to_string()),
+            ReviewError::Behind(error) => error.into(),
+        }
+    }
+}
+
+/// Lists issues.
+#[utoipa::path(get, path = "/v1/issues", tag = "issues", summary = "Errors that are one bug",
+    params(("status" = Option<String>, Query, description = "open, resolved or ignored; else all"),
+        ("release" = Option<String>, Query, description = "Only errors of this release count"),
+        ("environment" = Option<String>, Query, description = "Only errors of this environment count"),
+        ("q" = Option<String>, Query, description = "Only errors with this text in type, message, culprit or stack count"),
+        ("sort" = Option<String>, Query, description = "last_seen (default), first_seen, events or people"),
+        ("since" = Option<String>, Query, description = "Only errors received since count; RFC 3339, epoch milliseconds or an \
+            offset like -24h. Default: 30 days"),
+        ("limit" = Option<i64>, Query, description = "At most 1000. Default: 100")),
+    responses((status = 200, description = "issues: issue_id, type, message, culprit, level, status, is_regressed, \
+        in_release, first_seen, last_seen, first_release, last_release, events, unhandled, people, workspaces; truncated"),
+        (status = 400, description = "Unknown or malformed parameter")))]
+pub(crate) async fn list(
+    auth: Authorized<Query>,
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, Problem> {
+    const TAKEN: [&str; 7] = ["status", "release", "environment", "q", "sort", "since", "limit"];
+    let given: Vec<(String, String)> = address::parameters(request.uri())?;
+    if let Some((unknown, _)) = given.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
+        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", TAKEN.join(", "))));
+    }
+    // A form sends the fields that nobody filled, too.
+    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+    let mut params: Params = given.map(|(name, value)| (name, Value::String(value))).collect();
+    let limit = page(&mut params)?;
+    app.issues.catch_up(&app.ingest).await?;
+    let found = ask_stored(&app, "issues", params, &app.tables(&auth.key)?, limit).await?;
+    Ok(answer(&json!({"issues": renamed(found.rows), "truncated": found.is_truncated})))
+}
+
+/// Shows one issue.
+#[utoipa::path(get, path = "/v1/issues/{id}", tag = "issues", summary = "One issue",
+    params(("id" = String, Path), ("since" = Option<String>, Query, description = "As for the list")),
+    responses((status = 200, description = "What the list tells of it, and: until, until_events, changed_at, changed_by; \
+        trend (bucket, errors, people, a day each); facets (facet, value, events, share, baseline, difference in percent); \
+        tags; groupings (hashes, reason, events) and the hashes that lead to it; impact (accounts, paying_accounts, \
+        workspaces, paying_workspaces, credits_spent, credits_refunded; null for keys without the purpose billing); latest: \
+        its newest error with stack, breadcrumbs and properties"),
+        (status = 404, description = "No error of such an issue was received in the range")))]
+pub(crate) async fn show(
+    auth: Authorized<Query>,
+    State(app): State<App>,
+    Named(id): Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    let given: Vec<(String, String)> = address::parameters(request.uri())?;
+    let mut params: Params = Params::from_iter([("issue".to_owned(), json!(id))]);
+    for (name, value) in given {
+        if name != "since" {
+            return Err(Problem::invalid(format!("`{name}` is no parameter; known is since")));
+        }
+        params.insert(name, json!(value));
+    }
+    app.issues.catch_up(&app.ingest).await?;
+    let tables = app.tables(&auth.key)?;
+    let rows =
+        async |name: &str| Ok::<_, Problem>(ask_stored(&app, name, params.clone(), &tables, ROWS_MAX).await?.rows);
+    let Some(issue) = renamed(rows("issues").await?).pop() else {
+        return Err(ReviewError::Unknown(id).into());
+    };
+    let Value::Object(mut issue) = issue else { return Err(Problem::internal("a row is an object")) };
+    if let Some(state) = app.issues.state_of(&id) {
+        issue.extend(decided(&state));
+    }
+    for (field, query) in
+        [("trend", "issue_trend"), ("facets", "issue_facets"), ("tags", "issue_tags"), ("groupings", "issue_groupings")]
+    {
+        issue.insert(field.to_owned(), json!(rows(query).await?));
+    }
+    issue.insert("hashes".to_owned(), json!(app.issues.hashes_of(&id)));
+    issue.insert("impact".to_owned(), impact(&app, &auth, &params, &tables).await?);
+    let mut newest = params.clone();
+    newest.insert("limit".to_owned(), json!(1));
+    let latest = ask_stored(&app, "issue_events", newest, &tables, 1).await?.rows.pop();
+    issue.insert("latest".to_owned(), latest.map_or(Value::Null, event));
+    Ok(answer(&issue))
+}
+
+async fn impact(app: &Weir, auth: &Authorized<Query>, params: &Params, tables: &Tables) -> Result<Value, Problem> {
+    if !auth.key.purposes.has(Purpose::Billing) {
+        return Ok(Value::Null);
+    }
+    let found = ask_stored(app, "issue_impact", params.clone(), tables, 1).await?;
+    Ok(found.rows.into_iter().next().map_or(Value::Null, Value::Object))
+}
+
+/// Lists the errors of an issue.
+#[utoipa::path(get, path = "/v1/issues/{id}/events", tag = "issues", summary = "The errors of an issue, the newest first",
+    params(("id" = String, Path), ("since" = Option<String>, Query, description = "As for the list"),
+        ("before" = Option<String>, Query, description = "Only errors received before: the received_at of the last one shown, \
+            for the next page"),
+        ("release" = Option<String>, Query), ("environment" = Option<String>, Query),
+        ("limit" = Option<i64>, Query, description = "At most 1000. Default: 100")),
+    responses((status = 200, description = "events: what each error tells, with stack, breadcrumbs, properties and why it was \
+        grouped so; truncated")))]
+pub(crate) async fn events(
+    auth: Authorized<Query>,
+    State(app): State<App>,
+    Named(id): Named,
+    request: Request,
+) -> Result<Response, Problem> {
+    const TAKEN: [&str; 5] = ["since", "before", "release", "environment", "limit"];
+    let given: Vec<(String, String)> = address::parameters(request.uri())?;
+    if let Some((unknown, _)) = given.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
+        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", TAKEN.join(", "))));
+    }
+    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+    let mut params: Params = given.map(|(name, value)| (name, Value::String(value))).collect();
+    let limit = page(&mut params)?;
+    params.insert("issue".to_owned(), json!(id));
+    app.issues.catch_up(&app.ingest).await?;
+    let found = ask_stored(&app, "issue_events", params, &app.tables(&auth.key)?, limit).await?;
+    let events: Vec<Value> = found.rows.into_iter().map(event).collect();
+    Ok(answer(&json!({"events": events, "truncated": found.is_truncated})))
+}
+
+/// Asks for one row more than are shown, so that it is known whether there are more. Returns how many are shown.
+fn page(params: &mut Params) -> Result<usize, Problem> {
+    const USUAL: usize = 100;
+    let limit = match params.get("limit").and_then(Value::as_str) {
+        None => USUAL,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=ROWS_MAX).contains(limit))
+            .ok_or_else(|| Problem::invalid(format!("limit must be from 1 to {ROWS_MAX}")))?,
+    };
+    params.insert("limit".to_owned(), json!(limit + 1));
+    Ok(limit)
+}
+
+/// The body of `PATCH /v1/issues/{id}`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewStatus {
+    /// open, resolved or ignored.
+    #[schema(value_type = String)]
+    status: Status,
+    /// With resolved: the release that is without it. Errors of earlier releases leave it resolved; one of this or a later
+    /// release opens it again, `is_regressed`. Without: the next error does.
+    in_release: Option<String>,
+    /// With ignored: open again after so many more errors.
+    until_events: Option<i64>,
+    /// With ignored: open again at this time, RFC 3339 or epoch milliseconds.
+    #[schema(value_type = Option<String>)]
+    until: Option<Value>,
+}
+
+/// Decides about an issue.
+#[utoipa::path(patch, path = "/v1/issues/{id}", tag = "issues", summary = "Open, resolve or ignore an issue",
+    params(("id" = String, Path)), request_body = NewStatus,
+    responses((status = 200, description = "In force and durable: issue_id, status, is_regressed, in_release, until, \
+        until_events, changed_at, changed_by"),
+        (status = 400, description = "Fields that do not go together"), (status = 404, description = "No such issue")))]
+pub(crate) async fn decide(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    Named(id): Named,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let new: NewStatus = parse(&body.bytes)?;
+    let until = match &new.until {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(clock::from_json(value).map_err(|error| Problem::invalid(format!("until: {error}")))?),
+    };
+    let decision = Decision { status: new.status, in_release: new.in_release, until, until_events: new.until_events };
+    let by = By { actor: &auth.key.name, at: clock::now() };
+    let state = app.issues.decide(&app.ingest, &id, decision, by).await?;
+    let mut shown = Map::from_iter([("issue_id".to_owned(), json!(id))]);
+    shown.extend(decided(&state));
+    Ok(answer(&shown))
+}
+
+/// The body of `POST /v1/issues/{id}/merge`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Merged {
+    /// The issues whose errors are to belong to this one.
+    issues: Vec<String>,
+}
+
+/// Merges issues.
+#[utoipa::path(post, path = "/v1/issues/{id}/merge", tag = "issues", summary = "Merge issues into this one",
+    params(("id" = String, Path)), request_body = Merged,
+    description = "Errors of the past move as well; nothing is rewritten, and a split undoes it.",
+    responses((status = 200, description = "Durable: issue_id and its hashes"),
+        (status = 404, description = "One of them is no issue")))]
+pub(crate) async fn merge(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    Named(id): Named,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let merged: Merged = parse(&body.bytes)?;
+    let by = By { actor: &auth.key.name, at: clock::now() };
+    app.issues.merge(&app.ingest, &id, &merged.issues, by).await?;
+    Ok(answer(&json!({"issue_id": id, "hashes": app.issues.hashes_of(&id)})))
+}
+
+/// The body of `POST /v1/issues/{id}/split`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Split {
+    /// The hashes, of those that the issue lists, that are to be an issue of their own.
+    hashes: Vec<String>,
+}
+
+/// Splits an issue.
+#[utoipa::path(post, path = "/v1/issues/{id}/split", tag = "issues", summary = "Make an issue of its own of some of its hashes",
+    params(("id" = String, Path)), request_body = Split,
+    responses((status = 200, description = "Durable: the new issue_id and its hashes"),
+        (status = 400, description = "A hash is not of this issue, or none would be left"),
+        (status = 404, description = "No such issue")))]
+pub(crate) async fn split(
+    auth: Authorized<Review>,
+    State(app): State<App>,
+    Named(id): Named,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let split: Split = parse(&body.bytes)?;
+    let by = By { actor: &auth.key.name, at: clock::now() };
+    let new = app.issues.split(&app.ingest, &id, &split.hashes, by).await?;
+    Ok(answer(&json!({"issue_id": new, "hashes": app.issues.hashes_of(&new)})))
+}
+
+fn decided(state: &IssueState) -> Map<String, Value> {
+    let Value::Object(decided) = json!({
+        "status": state.status_at(clock::now()),
+        "is_regressed": state.is_regressed,
+        "in_release": state.in_release,
+        "until": state.until.map(clock::rfc3339),
+        "until_events": state.until_events,
+        "events_since": state.until_events.map(|_| state.events_since),
+        "changed_at": clock::rfc3339(state.changed_at),
+        "changed_by": state.changed_by,
+    }) else {
+        return Map::new();
+    };
+    decided
+}
+
+/// Reads what the tables keep as JSON text.
+fn event(mut row: Map<String, Value>) -> Value {
+    for column in ["breadcrumbs", "properties"] {
+        if let Some(text) = row.get(column).and_then(Value::as_str) {
+            let read = serde_json::from_str(text).unwrap_or(Value::Null);
+            row.insert(column.to_owned(), read);
+        }
+    }
+    if let Some(stack) = row.get("stack").and_then(Value::as_str) {
+        let lines: Vec<&str> = stack.lines().collect();
+        let lines = json!(lines);
+        row.insert("stack".to_owned(), lines);
+    }
+    Value::Object(row)
+}
+
+fn renamed(rows: Vec<Map<String, Value>>) -> Vec<Value> {
+    rows.into_iter().map(Value::Object).collect()
+}
