@@ -1,31 +1,14 @@
-//! Stack traces: frames kept, scrubbed, and the one to blame. Not how they group into issues.
+//! Stack traces, as frames or as the text that a language prints: frames kept, scrubbed, and the one to blame. Not how text is
+//! read (`traces`), nor how frames group into issues.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
+use super::read;
 use super::refusal::Refusal;
 use crate::scrub;
+use crate::traces::{self, FRAMES_MAX, Frame};
 
-const FRAMES_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 512;
-
-/// One frame, as it is sent and as it is kept; whatever else a sender says of a frame is let go.
-#[derive(Deserialize, Serialize)]
-struct Frame<'a> {
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    module: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    file: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    function: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    line: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    col: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    in_app: Option<bool>,
-}
 
 /// A stack, ready for its columns.
 pub(super) struct Stack {
@@ -35,17 +18,25 @@ pub(super) struct Stack {
     pub culprit: Option<String>,
 }
 
-/// Reads the frames of an error.
+/// Reads the stack of an error. A text in which no frame is found is an error's stack all the same, of no frames.
 pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
-    if !raw.starts_with('[') {
-        return Err(Refusal::field(field, "must be an array of frames, newest first"));
+    if raw.starts_with('"') {
+        let text = read::text(field, raw)?;
+        return Ok(keep(traces::read(&text, None)));
     }
-    let mut frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
+    if !raw.starts_with('[') {
+        return Err(Refusal::field(field, "must be an array of frames, newest first, or a stack's text"));
+    }
+    let frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
         Refusal::field(
             field,
             "must hold frames of {module, file, function: texts; line, col: integers; in_app: Boolean}",
         )
     })?;
+    Ok(keep(frames))
+}
+
+fn keep(mut frames: Vec<Frame<'_>>) -> Stack {
     frames.truncate(FRAMES_MAX);
     for frame in &mut frames {
         clean(&mut frame.module, scrub::text);
@@ -55,7 +46,7 @@ pub(super) fn read_stack(field: &str, raw: &str) -> Result<Stack, Refusal> {
     let blamed = frames.iter().find(|frame| frame.in_app == Some(true)).or(frames.first());
     let culprit = blamed.and_then(culprit_of);
     let frames = serde_json::to_string(&frames).expect("frames of texts and numbers are JSON");
-    Ok(Stack { frames, culprit })
+    Stack { frames, culprit }
 }
 
 fn clean<'a>(text: &mut Option<Cow<'a, str>>, scrub: impl Fn(&str) -> Cow<'_, str>) {
@@ -124,8 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_read_as_its_language_prints_it_and_scrubbed_alike() {
+        let stack = read(
+            r#""Traceback (most recent call last):\n  File \"/home/jane/app/x.py\", line 3, in draw\nValueError: jane@example.com\n""#,
+        );
+        assert_eq!(stack.frames, r#"[{"file":"/home/[user]/app/x.py","function":"draw","line":3,"in_app":true}]"#);
+        assert_eq!(stack.culprit.as_deref(), Some("draw in /home/[user]/app/x.py"));
+        let unknown = read(r#""it failed""#);
+        assert_eq!((unknown.frames.as_str(), unknown.culprit), ("[]", None));
+    }
+
+    #[test]
     fn refuses_what_is_no_stack() {
-        for raw in ["{}", "\"at draw\"", "[1]", r#"[{"line":"3"}]"#, r#"[{"line":1.5}]"#] {
+        for raw in ["{}", "7", "true", "[1]", r#"[{"line":"3"}]"#, r#"[{"line":1.5}]"#] {
             assert!(read_stack("stack", raw).is_err(), "{raw}");
         }
     }
