@@ -1,7 +1,8 @@
 //! Event in, durable columns out: the only code that writes data files.
 //!
 //! The way through: a body is decompressed and split (`wire`), each event is judged (`judge`: validated, scrubbed,
-//! enriched, errors grouped by `grouping`; what SDKs send is put into our own words by `adapters` first) into sparse rows (`row`), the log writer refuses
+//! enriched, errors grouped by `grouping`; what SDKs send is put into our own words by `adapters` first, a stack's text into
+//! frames by `traces`) into sparse rows (`row`), the log writer refuses
 //! duplicates (`dedupe`), turns rows into columns (`columns`),
 //! makes them durable (`wal`) and visible (`buffer`), and settles them into Delta tables (`flush`, `lake`).
 
@@ -29,6 +30,7 @@ mod schema;
 mod scrub;
 mod sender;
 mod status;
+mod traces;
 mod wal;
 mod wire;
 mod writer;

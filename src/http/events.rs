@@ -111,7 +111,10 @@ pub(crate) struct EventsReply {
 /// Takes events in.
 #[utoipa::path(post, path = "/v1/events", tag = "events", summary = "Send events",
     request_body(content_type = "application/json",
-        description = "One event object, a JSON array, or NDJSON; optionally gzip, deflate, br or zstd (Content-Encoding)"),
+        description = "One event object, a JSON array, or NDJSON; optionally gzip, deflate, br or zstd (Content-Encoding). \
+            The `stack` of an error is an array of frames {module, file, function, line, col, in_app}, newest first, or the text \
+            that JavaScript, Python, Java or Kotlin, Go, Rust or .NET prints; of text, the frames are those of the exception that was \
+            reported, or of its nearest cause that has frames of the app, and `in_app` is false for what lies where libraries do"),
     params(("historical" = Option<bool>, Query, description = "Any age of `ts`, `received_at = ts`; needs scope admin"),
         ("import" = Option<String>, Query, description = "With historical: names the source, so that a repeat is not stored twice"),
         ("offset" = Option<i64>, Query, description = "With import: the offset in the source after these events"),

@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 
 use super::native::cut;
 use super::text;
+use crate::traces::FRAMES_MAX;
 
-/// The judge keeps a hundred; the newest are those worth keeping.
-const FRAMES_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 512;
 
 /// Returns the frames of a `stacktrace`, newest first; none where it has none.

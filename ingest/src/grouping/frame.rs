@@ -6,33 +6,11 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 
-/// One frame, as it is sent and as it is kept; whatever else a sender says of a frame is let go.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub struct Frame<'a> {
-    /// The module, package or class.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub module: Option<Cow<'a, str>>,
-    /// The source file.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<Cow<'a, str>>,
-    /// The function.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub function: Option<Cow<'a, str>>,
-    /// The line, counted from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<i64>,
-    /// The column, counted from 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub col: Option<i64>,
-    /// Whether it is the app's own code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_app: Option<bool>,
-}
+use crate::traces::Frame;
 
 /// What counts of a frame.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key<'f> {
     /// The module, else the file's name.
     pub place: Option<Cow<'f, str>>,
@@ -103,7 +81,7 @@ static MADE_UP: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// C#: `<Name>d__12`, `<Name>b__5_0`, `<>c__DisplayClass5_0.<Name>b__1`; Java: `lambda$name$3`.
 static INNER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"<(?P<cs>\w+)>[a-z]__\w*(?:\.MoveNext)?|lambda\$(?P<java>\w+)\$\w+|<>c(?:__DisplayClass[\d_]+)?\.?")
+    pattern(r"<(?P<cs>\w+)>[a-z]__[\w|]*(?:\.MoveNext)?|lambda\$(?P<java>\w+)\$\w+|<>c(?:__DisplayClass[\d_]+)?\.?")
 });
 static NUMBERED: LazyLock<Regex> = LazyLock::new(|| pattern(r"(Accessor|Proxy|Proxy\$)\d+"));
 static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"@v?\d+(?:\.\d+)*[\w.+-]*"));
@@ -119,7 +97,10 @@ impl<'f> Key<'f> {
             Some(module) => Some(plain(module)),
             None => frame.file.as_deref().and_then(file_name),
         };
-        let function = frame.function.as_deref().and_then(function_name);
+        let function = frame.function.as_deref().filter(|name| !is_minified(name, frame)).and_then(function_name);
+        if is_of_compilers(frame) {
+            return None;
+        }
         (place.is_some() || function.is_some()).then_some(Self { place, function })
     }
 }
@@ -143,6 +124,22 @@ pub(super) fn is_library(frame: &Frame<'_>) -> bool {
         || LIBRARY_PATHS.iter().any(|path| file.contains(path))
         || frame.module.as_deref().is_some_and(begins)
         || (frame.module.is_none() && frame.function.as_deref().is_some_and(begins))
+}
+
+/// Tells whether a frame is there by the compiler's will alone: newer ones leave it out.
+fn is_of_compilers(frame: &Frame<'_>) -> bool {
+    const COMPREHENSIONS: [&str; 4] = ["<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"];
+    let of_lambda = frame.module.as_deref().is_some_and(|module| module.contains("$$Lambda"));
+    of_lambda || frame.function.as_deref().is_some_and(|name| COMPREHENSIONS.contains(&name))
+}
+
+/// Tells whether a minifier gave a function its name, which the next build gives to another: it is short, and stands far out
+/// in one of few long lines.
+fn is_minified(name: &str, frame: &Frame<'_>) -> bool {
+    const COL_LEAST: i64 = 200;
+    const LINE_MOST: i64 = 5;
+    let name = name.rsplit('.').next().unwrap_or(name);
+    name.len() <= 2 && frame.col.is_some_and(|col| col >= COL_LEAST) && frame.line.is_some_and(|line| line <= LINE_MOST)
 }
 
 /// Returns a file's own name, in lower case, without query and without what a build adds.
@@ -176,6 +173,10 @@ fn function_name(function: &str) -> Option<Cow<'_, str>> {
     let function = ["async ", "new ", "async*", "get ", "set "]
         .iter()
         .fold(function, |name, word| name.strip_prefix(word).unwrap_or(name));
+    // Firefox: `draw/<` is a function without a name, within `draw`.
+    if function.ends_with("/<") || function.ends_with('<') && function.contains('/') {
+        return None;
+    }
     let is_js = !function.contains("::") && !function.contains('/') && !function.contains('(');
     let alias = function.find(" [as ").filter(|_| is_js);
     let function = alias.map_or(function, |at| &function[..at]);
@@ -195,14 +196,19 @@ fn last_part(name: &str) -> &str {
 
 /// Takes out what compilers add.
 fn plain(name: &str) -> Cow<'_, str> {
-    let name = replace(name, &INNER, "$cs$java");
+    // Rust's newer names: `<app::Queue>::take` is `app::Queue::take`.
+    let name = name
+        .strip_prefix('<')
+        .filter(|_| !name.contains(" as "))
+        .and_then(|rest| {
+            let (path, rest) = rest.split_once('>').filter(|(path, _)| path.contains("::") && !path.contains('<'))?;
+            Some(Cow::Owned(format!("{path}{rest}")))
+        })
+        .unwrap_or(Cow::Borrowed(name));
+    let name = chain(name, &INNER, "$cs$java");
     let name = chain(name, &MADE_UP, "");
     let name = chain(name, &NUMBERED, "$1");
     chain(name, &VERSION, "")
-}
-
-fn replace<'n>(name: &'n str, pattern: &Regex, by: &str) -> Cow<'n, str> {
-    pattern.replace_all(name, by)
 }
 
 fn chain<'n>(name: Cow<'n, str>, pattern: &Regex, by: &str) -> Cow<'n, str> {

@@ -18,13 +18,17 @@ const PARTS: &[(&str, &str)] = &[
         concat!(
             r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|\s?[+-]\d{2}:?\d{2})?)?\b",
             r"|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* \d{1,4}(?: \d{4})?(?: \d{2}:\d{2}:\d{2})?(?: GMT)?(?:[+-]\d{4})?",
-            r"|\b\d{1,2}[./]\d{1,2}[./]\d{4}\b|\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?\b",
+            r"|\b\d{1,2}[./]\d{1,2}[./]\d{4}\b",
         ),
+    ),
+    (
+        "duration",
+        r"\b(?:\d+\.)?\d{1,3}:\d{2}:\d{2}(?:[.,]\d+)?\b|\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)\b",
     ),
     (
         "ip",
         concat!(
-            r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b|\[ip\]",
+            r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b|\[?\[ip\]\]?(?::\d{1,5}\b)?",
             r"|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(?:[0-9a-fA-F]{1,4}:){1,6}:(?:[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})?",
         ),
     ),
@@ -33,8 +37,7 @@ const PARTS: &[(&str, &str)] = &[
         r"\b(?:[a-zA-Z0-9-]+\.)+(?:com|net|org|io|dev|app|ai|co|cloud|local|internal|localhost|svc|de|eu|uk)(?::\d{1,5})?\b|\blocalhost:\d{1,5}\b",
     ),
     ("hex", r"\b0[xX][0-9a-fA-F]+\b"),
-    ("duration", r"\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)\b"),
-    ("float", r"[-+]?\b\d+\.\d+(?:[eE][-+]?\d+)?\b"),
+    ("number", r"[-+]?\b\d+\.\d+(?:[eE][-+]?\d+)?\b"),
     ("quoted", r#""[^"\n]*"|`[^`\n]*`|\B'(?:[^'\n]|\b'\b)*'"#),
     // Words in which digits and letters mix are judged by `is_id`.
     ("word", r"[\w-]*\d[\w-]*"),
@@ -64,7 +67,7 @@ fn replacement(found: &Captures<'_>) -> String {
 /// Returns what stays of a word with digits: `acct_19ab` is an id of a kind, `utf8` a word.
 fn word_template(word: &str) -> String {
     if word.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()) {
-        return "<int>".to_owned();
+        return "<number>".to_owned();
     }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     if word.len() >= 7 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -87,10 +90,10 @@ mod tests {
     #[test]
     fn what_changes_is_taken_out() {
         for (message, expected) in [
-            ("Job 8812 failed after 3 tries", "Job <int> failed after <int> tries"),
+            ("Job 8812 failed after 3 tries", "Job <number> failed after <number> tries"),
             ("timeout of 1500ms exceeded", "timeout of <duration> exceeded"),
             ("took 12.5 s", "took <duration>"),
-            ("ratio 0.75 of -3", "ratio <float> of <int>"),
+            ("ratio 0.75 of -3", "ratio <number> of <number>"),
             ("no such user jane@example.com", "no such user <email>"),
             ("no such user [email]", "no such user <email>"),
             ("GET https://api.example.com/v1/x?y=1 failed", "GET <url> failed"),

@@ -9,11 +9,12 @@
 
 mod frame;
 mod message;
+mod refined;
 mod rules;
 
 use std::borrow::Cow;
 
-pub use frame::Frame;
+pub use crate::traces::Frame;
 pub use rules::{FrameRule, RulesError, Side};
 
 use frame::Key;
@@ -113,14 +114,18 @@ impl Grouper {
             }
             None => (None, told.ty.map(|ty| hash("message", [ty, ""]))),
         };
+        let refined = refined::type_of(ty, told.message);
         let keys = self.keys(told.frames);
-        let all = collapsed(keys.iter().map(|(key, _)| key));
-        let own = collapsed(keys.iter().filter(|(_, is_app)| *is_app).map(|(key, _)| key));
-        let sys = tells_enough(&all).then(|| stack_hash(ty, &all));
-        let app = tells_enough(&own).then(|| stack_hash(ty, &own));
+        let counting = if refined::is_overflow(ty, told.message) { recurring } else { collapsed };
+        let all = counting(keys.iter().map(|(key, _)| key).collect());
+        let own = counting(keys.iter().filter(|(_, is_app)| *is_app).map(|(key, _)| key).collect());
+        let sys = stack_hash(&refined, template.as_deref(), &all);
+        let app = stack_hash(&refined, template.as_deref(), &own);
         let reason = match (&app, &sys, &template, told.ty) {
-            (Some(_), ..) => explained("stack of the app", ty, &own, told.frames.len()),
-            (None, Some(_), ..) => explained("stack, no frame of which is the app's", ty, &all, told.frames.len()),
+            (Some(_), ..) => explained("of the app", &refined, template.as_deref(), &own, told.frames.len()),
+            (None, Some(_), ..) => {
+                explained("no frame of which is the app's", &refined, template.as_deref(), &all, told.frames.len())
+            }
             (None, None, Some(template), Some(ty)) => format!("type and message: {ty}: {template}"),
             (None, None, Some(template), None) => format!("message: {template}"),
             (None, None, None, Some(ty)) => format!("type: {ty}"),
@@ -181,7 +186,7 @@ fn by_fingerprint(told: Told<'_>, default: Grouping) -> Grouping {
 }
 
 /// Leaves out what repeats itself: a recursion is one bug, however deep it was, also through two or three functions.
-fn collapsed<'k, 'f: 'k>(keys: impl Iterator<Item = &'k Key<'f>>) -> Vec<&'k Key<'f>> {
+fn collapsed<'k, 'f>(keys: Vec<&'k Key<'f>>) -> Vec<&'k Key<'f>> {
     const CYCLE_MAX: usize = 3;
     let mut kept: Vec<&Key<'_>> = Vec::new();
     for key in keys {
@@ -197,21 +202,39 @@ fn collapsed<'k, 'f: 'k>(keys: impl Iterator<Item = &'k Key<'f>>) -> Vec<&'k Key
     kept
 }
 
-/// A file alone says too little: every error of a bundle would be one.
-fn tells_enough(keys: &[&Key<'_>]) -> bool {
-    keys.iter().any(|key| key.function.is_some())
+/// Returns what recurs, in no order: where a stack overflows is chance, and so is how much of it was kept.
+fn recurring<'k, 'f>(keys: Vec<&'k Key<'f>>) -> Vec<&'k Key<'f>> {
+    let twice = |key: &&Key<'f>| keys.iter().filter(|other| **other == *key).count() > 1;
+    let mut recurring: Vec<&Key<'_>> = keys.iter().copied().filter(twice).collect();
+    if recurring.is_empty() {
+        return collapsed(keys);
+    }
+    recurring.sort();
+    recurring.dedup();
+    recurring
 }
 
-fn stack_hash(ty: &str, keys: &[&Key<'_>]) -> String {
+/// Files alone say too little, every error of a bundle would be one: then the message counts as well.
+fn stack_hash(ty: &str, template: Option<&str>, keys: &[&Key<'_>]) -> Option<String> {
     let parts = keys.iter().flat_map(|key| [key.place.as_deref(), key.function.as_deref()]);
-    hash("stack", std::iter::once(ty).chain(parts.map(Option::unwrap_or_default)))
+    let parts = parts.map(Option::unwrap_or_default);
+    if keys.iter().any(|key| key.function.is_some()) {
+        return Some(hash("stack", std::iter::once(ty).chain(parts)));
+    }
+    let template = template.filter(|_| !keys.is_empty())?;
+    Some(hash("files and message", [ty, template].into_iter().chain(parts)))
 }
 
-fn explained(what: &str, ty: &str, keys: &[&Key<'_>], frames: usize) -> String {
+fn explained(whose: &str, ty: &str, template: Option<&str>, keys: &[&Key<'_>], frames: usize) -> String {
+    let names_functions = keys.iter().any(|key| key.function.is_some());
+    let (what, told) = match template.filter(|_| !names_functions) {
+        Some(template) => ("files and message", format!("{ty}: {template} in ")),
+        None if ty.is_empty() => ("stack", String::new()),
+        None => ("stack", format!("{ty} in ")),
+    };
     let shown: Vec<String> = keys.iter().take(FRAMES_EXPLAINED_MAX).map(|key| key.to_string()).collect();
     let more = if keys.len() > FRAMES_EXPLAINED_MAX { " < …" } else { "" };
-    let ty = if ty.is_empty() { String::new() } else { format!("{ty} in ") };
-    format!("{what} ({} of {frames} frames): {ty}{}{more}", keys.len(), shown.join(" < "))
+    format!("{what} {whose} ({} of {frames} frames): {told}{}{more}", keys.len(), shown.join(" < "))
 }
 
 fn cut(reason: String) -> String {

@@ -1,12 +1,14 @@
-//! Stack traces: frames kept, scrubbed, and the one to blame. Not how they group into issues (`grouping`).
+//! Stack traces, as frames or as the text that a language prints: frames kept, scrubbed, and the one to blame. Not how text is
+//! read (`traces`), nor how frames group into issues (`grouping`).
 
 use std::borrow::Cow;
 
+use super::read;
 use super::refusal::Refusal;
-use crate::grouping::{self, Frame};
+use crate::grouping;
 use crate::scrub;
+use crate::traces::{self, FRAMES_MAX, Frame};
 
-const FRAMES_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 512;
 
 /// A stack, ready for its columns.
@@ -25,17 +27,26 @@ impl Stack<'_> {
     }
 }
 
-/// Reads the frames of an error.
+/// Reads the stack of an error. A text in which no frame is found is an error's stack all the same, of no frames.
 pub(super) fn read_stack<'a>(field: &str, raw: &'a str) -> Result<Stack<'a>, Refusal> {
-    if !raw.starts_with('[') {
-        return Err(Refusal::field(field, "must be an array of frames, newest first"));
+    if raw.starts_with('"') {
+        let text = read::text(field, raw)?;
+        let frames = traces::read(&text, None);
+        return Ok(keep(frames.into_iter().map(Frame::into_owned).collect()));
     }
-    let mut frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
+    if !raw.starts_with('[') {
+        return Err(Refusal::field(field, "must be an array of frames, newest first, or a stack's text"));
+    }
+    let frames: Vec<Frame<'_>> = serde_json::from_str(raw).map_err(|_| {
         Refusal::field(
             field,
             "must hold frames of {module, file, function: texts; line, col: integers; in_app: Boolean}",
         )
     })?;
+    Ok(keep(frames))
+}
+
+fn keep(mut frames: Vec<Frame<'_>>) -> Stack<'_> {
     frames.truncate(FRAMES_MAX);
     for frame in &mut frames {
         clean(&mut frame.module, scrub::text);
@@ -45,7 +56,7 @@ pub(super) fn read_stack<'a>(field: &str, raw: &'a str) -> Result<Stack<'a>, Ref
     grouping::mark_own(&mut frames);
     let blamed = frames.iter().find(|frame| frame.in_app == Some(true)).or(frames.first());
     let culprit = blamed.and_then(culprit_of);
-    Ok(Stack { frames, culprit })
+    Stack { frames, culprit }
 }
 
 fn clean<'a>(text: &mut Option<Cow<'a, str>>, scrub: impl Fn(&str) -> Cow<'_, str>) {
@@ -114,8 +125,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_read_as_its_language_prints_it_and_scrubbed_alike() {
+        let stack = read(
+            r#""Traceback (most recent call last):\n  File \"/home/jane/app/x.py\", line 3, in draw\nValueError: jane@example.com\n""#,
+        );
+        assert_eq!(stack.json(), r#"[{"file":"/home/[user]/app/x.py","function":"draw","line":3,"in_app":true}]"#);
+        assert_eq!(stack.culprit.as_deref(), Some("draw in /home/[user]/app/x.py"));
+        let unknown = read(r#""it failed""#);
+        assert_eq!((unknown.json().as_str(), unknown.culprit), ("[]", None));
+    }
+
+    #[test]
     fn refuses_what_is_no_stack() {
-        for raw in ["{}", "\"at draw\"", "[1]", r#"[{"line":"3"}]"#, r#"[{"line":1.5}]"#] {
+        for raw in ["{}", "7", "true", "[1]", r#"[{"line":"3"}]"#, r#"[{"line":1.5}]"#] {
             assert!(read_stack("stack", raw).is_err(), "{raw}");
         }
     }

@@ -19,7 +19,7 @@ mod rows;
 pub(crate) const NOW: i64 = 1_795_341_600_000_000;
 const DAY_US: i64 = 86_400_000_000;
 
-fn judge() -> Judge {
+pub(crate) fn judge() -> Judge {
     let enricher = Enricher::new([1; 32], Arc::new(|_| [2; 32]), None, None);
     Judge::new(Limits::default(), Fingerprinter::new([3; 32]), Arc::new(enricher))
 }

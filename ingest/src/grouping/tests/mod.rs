@@ -1,3 +1,5 @@
+mod corpus;
+
 use super::*;
 
 fn frame(file: &str, function: &str, in_app: Option<bool>) -> Frame<'static> {
@@ -45,16 +47,17 @@ fn a_recursion_is_one_however_deep() {
 }
 
 #[test]
-fn a_stack_of_files_alone_leaves_it_to_the_message() {
-    let file = Frame { file: Some("main.js".into()), line: Some(1), ..Frame::default() };
+fn to_a_stack_of_files_alone_the_message_is_added() {
+    let file = || Frame { file: Some("main.js".into()), line: Some(1), ..Frame::default() };
     let grouping = Grouper::default().group(Told {
         ty: Some("Error"),
         message: Some("job 7 failed"),
-        frames: &[file],
+        frames: &[file()],
         ..Told::default()
     });
-    assert_eq!((&grouping.hashes.app, &grouping.hashes.sys), (&None, &None));
-    assert_eq!(grouping.reason, "type and message: Error: job <int> failed");
+    let other = Told { ty: Some("Error"), message: Some("no job"), frames: &[file()], ..Told::default() };
+    assert_ne!(Grouper::default().group(other).hashes.app, grouping.hashes.app);
+    assert_eq!(grouping.reason, "files and message of the app (1 of 1 frames): Error: job <number> failed in main.js");
 }
 
 #[test]
@@ -79,7 +82,7 @@ fn the_clients_fingerprint_goes_first_and_may_ask_for_the_default() {
 #[test]
 fn rules_say_whose_frames_are_and_which_count_not_at_all() {
     let frames = [frame("a.js", "withRetry", Some(true)), frame("a.js", "draw", Some(true))];
-    let told = Told { ty: Some("E"), frames: &frames, ..Told::default() };
+    let told = Told { ty: Some("E"), message: Some("x"), frames: &frames, ..Told::default() };
     let rule = |text: &str| serde_json::from_str::<Vec<FrameRule>>(text).unwrap();
     let ignoring = Grouper::new(2, rule(r#"[{"function":"with*","side":"ignore"}]"#)).unwrap();
     assert_eq!(ignoring.group(told).hashes, by_stack("E", &frames[1..]));
