@@ -10,6 +10,25 @@ use super::{Control, ControlError, read_word};
 use crate::clock;
 use crate::issues::{Hash, IssueState, Round, Status};
 
+/// A version of the rules of frames that somebody set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredGrouping {
+    pub(crate) version: i64,
+    /// As JSON.
+    pub(crate) rules: String,
+    /// The name of the key that set it.
+    pub(crate) set_by: String,
+    /// When, microseconds.
+    pub(crate) set_at: i64,
+}
+
+impl StoredGrouping {
+    /// Makes one.
+    pub(crate) fn new(version: i64, rules: String, by: By<'_>) -> Self {
+        Self { version, rules, set_by: by.actor.to_owned(), set_at: by.at }
+    }
+}
+
 /// The name of the place up to which errors were read.
 const READ_UNTIL: &str = "issues";
 
@@ -92,6 +111,39 @@ impl Control {
             Ok(true)
         });
         merged.map(drop)
+    }
+
+    /// Returns the rules of frames that were set last.
+    pub(crate) fn grouping(&self) -> Result<Option<StoredGrouping>, ControlError> {
+        let sql = "select version, rules, set_by, set_at from groupings order by version desc limit 1";
+        let read = |row: &Row<'_>| {
+            Ok(StoredGrouping { version: row.get(0)?, rules: row.get(1)?, set_by: row.get(2)?, set_at: row.get(3)? })
+        };
+        Ok(self.connection().query_row(sql, [], read).optional()?)
+    }
+
+    /// Keeps a version of the rules of frames, and which hashes belong together by it. Durable once `Ok`.
+    pub(crate) fn put_grouping(
+        &self,
+        grouping: &StoredGrouping,
+        links: &[(Hash, Arc<str>)],
+        by: By<'_>,
+    ) -> Result<(), ControlError> {
+        let rules: Value = serde_json::from_str(&grouping.rules).unwrap_or_default();
+        let put =
+            self.change(by, "grouping.set", &json!({"version": grouping.version, "rules": rules}), |transaction| {
+                transaction.execute(
+                    "insert into groupings (version, rules, set_by, set_at) values (?1, ?2, ?3, ?4)",
+                    params![grouping.version, grouping.rules, grouping.set_by, grouping.set_at],
+                )?;
+                let mut insert =
+                    transaction.prepare("insert or replace into issue_hashes (hash, issue) values (?1, ?2)")?;
+                for (hash, issue) in links {
+                    insert.execute(params![hash.text(), &**issue])?;
+                }
+                Ok(true)
+            });
+        put.map(drop)
     }
 
     /// Gives some hashes of an issue to a new one. Durable once `Ok`.

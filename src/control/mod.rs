@@ -24,6 +24,7 @@ use thiserror::Error;
 
 pub(crate) use audit::By;
 pub(crate) use backtests::StoredBacktest;
+pub(crate) use issues::StoredGrouping;
 pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
 pub(crate) use keyring::Keyring;
 pub(crate) use keys::NewKey;
@@ -67,6 +68,9 @@ create index if not exists issue_hashes_by_issue on issue_hashes (issue);
 create table if not exists issue_states (
     issue text primary key, status text not null, regressed integer not null, in_release text, until integer,
     until_events integer, events_since integer not null, changed_at integer not null, changed_by text not null
+) strict;
+create table if not exists groupings (
+    version integer primary key, rules text not null, set_by text not null, set_at integer not null
 ) strict;
 create table if not exists cursors (name text primary key, place integer not null) strict;
 create table if not exists secrets (name text primary key, value blob not null, created_at integer not null) strict;

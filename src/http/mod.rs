@@ -14,6 +14,7 @@ mod entities;
 mod error;
 mod events;
 mod evidence;
+mod grouping;
 mod health;
 mod issues;
 mod keys;

@@ -12,8 +12,8 @@ use utoipa::openapi::{Required, ResponseBuilder, ResponsesBuilder};
 use super::auth::{AnyKey, Authorized};
 use super::routes::SdkRoute;
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, issues, json, keys, labels, own_rules, queries,
-    router, rules, snoozes, sql, status, stream, tables, verdict,
+    App, audit, backtest, check, cors, entities, events, grouping, health, issues, json, keys, labels, own_rules,
+    queries, router, rules, snoozes, sql, status, stream, tables, verdict,
 };
 
 #[derive(OpenApi)]
@@ -25,10 +25,10 @@ use super::{
         cors::preflight, verdict::decide, verdict::decide_batch, check::check, check::check_path, stream::follow, verdict::decision, verdict::restrictions,
         entities::show,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
-        queries::list, queries::run, issues::list, issues::show, issues::decide, issues::events, issues::merge, issues::split, rules::list, rules::show, rules::put_mode, own_rules::save,
+        queries::list, queries::run, issues::list, issues::show, issues::decide, issues::events, issues::merge, issues::split, grouping::show, grouping::set, grouping::preview, rules::list, rules::show, rules::put_mode, own_rules::save,
         own_rules::delete, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
     ),
-    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, issues::NewStatus, issues::Merged, issues::Split, backtest::Wanted, rules::NewMode,
+    components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, issues::NewStatus, issues::Merged, issues::Split, grouping::Rules, backtest::Wanted, rules::NewMode,
         own_rules::RuleText)),
     security(("key" = []))
 )]

@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::routes::Routes;
 use super::sdk::{posthog, segment, sentry};
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, issues, keys, labels, openapi, own_rules, pages,
-    queries, rules, sdk, snoozes, sql, status, stream, tables, verdict,
+    App, audit, backtest, check, cors, entities, events, grouping, health, issues, keys, labels, openapi, own_rules,
+    pages, queries, rules, sdk, snoozes, sql, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -46,6 +46,9 @@ fn api() -> Routes {
         .get("/v1/issues/{id}/events", issues::events)
         .post("/v1/issues/{id}/merge", issues::merge)
         .post("/v1/issues/{id}/split", issues::split)
+        .get("/v1/grouping", grouping::show)
+        .put("/v1/grouping", grouping::set)
+        .post("/v1/grouping/preview", grouping::preview)
         .get("/v1/rules", rules::list)
         .get("/v1/rules/{id}", rules::show)
         .put("/v1/rules/{id}", own_rules::save)

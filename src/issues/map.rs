@@ -26,6 +26,14 @@ impl Hash {
         Self(half.iter().fold(0, |number, byte| number << 8 | u128::from(*byte)))
     }
 
+    /// Makes another of it, for a part that is to have an id of its own.
+    pub(super) fn part_of(self, version: i64) -> Self {
+        Self::from_bytes(blake3::derive_key(
+            "weir id of a split issue v1",
+            format!("{} {version}", self.text()).as_bytes(),
+        ))
+    }
+
     /// Writes it so.
     pub(crate) fn text(self) -> String {
         format!("{:032x}", self.0)
@@ -42,6 +50,8 @@ impl Hash {
 pub(super) struct Hashes {
     first: Option<Hash>,
     second: Option<Hash>,
+    /// All three in one, by which errors of other rules than those of now are known.
+    together: Option<Hash>,
 }
 
 impl Hashes {
@@ -49,10 +59,18 @@ impl Hashes {
     pub(super) fn new(app: Option<&str>, sys: Option<&str>, msg: Option<&str>) -> Self {
         let [app, sys, msg] = [app, sys, msg].map(|text| text.and_then(Hash::parse));
         let first = app.or(sys).or(msg);
-        Self { first, second: sys.filter(|_| app.is_some() && sys != app) }
+        let part = |hash: Option<Hash>, turn: u32| hash.map_or(0, |hash| hash.0.rotate_left(turn));
+        let together = first.map(|_| Hash(part(app, 23) ^ part(sys, 61) ^ part(msg, 101)));
+        Self { first, second: sys.filter(|_| app.is_some() && sys != app), together }
     }
 
-    fn iter(self) -> impl Iterator<Item = Hash> {
+    /// Returns what stands for all of them at once.
+    pub(super) fn together(self) -> Option<Hash> {
+        self.together
+    }
+
+    /// Returns those that lead to an issue.
+    pub(super) fn iter(self) -> impl Iterator<Item = Hash> {
         self.first.into_iter().chain(self.second)
     }
 }
@@ -71,7 +89,7 @@ impl IssueMap {
 
     /// Returns the issue that knows one of these hashes.
     fn known(&self, hashes: Hashes) -> Option<&Arc<str>> {
-        hashes.iter().find_map(|hash| self.issues.get(&hash))
+        hashes.together.into_iter().chain(hashes.iter()).find_map(|hash| self.issues.get(&hash))
     }
 
     /// Tells whether there is nothing to learn of these hashes.
@@ -83,6 +101,11 @@ impl IssueMap {
     /// that has none.
     pub(super) fn issue_of(&self, hashes: Hashes) -> Option<Arc<str>> {
         self.known(hashes).cloned().or_else(|| Some(hashes.first?.issue().into()))
+    }
+
+    /// Returns the issue of one hash.
+    pub(super) fn issue_of_hash(&self, hash: Hash) -> Option<&Arc<str>> {
+        self.issues.get(&hash)
     }
 
     /// Learns of an error's hashes: those that nobody knows belong to its issue. Returns what is new.

@@ -7,6 +7,7 @@
 //! which errors were read. So a round that was cut off is made again, whole.
 
 mod map;
+mod regroup;
 mod release;
 mod review;
 mod state;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use datafusion::catalog::TableProvider;
 use ingest::{Committed, Cut, Ingest, Kind};
-use queries::{Engine, Params, QueryError, to_json};
+use queries::{Engine, Params, QueryError, Tables, to_json};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -74,6 +75,8 @@ pub(crate) struct Issues {
     engine: Arc<Engine>,
     map: ArcSwap<IssueMap>,
     states: ArcSwap<HashMap<Arc<str>, IssueState>>,
+    /// Held while other rules are put in force.
+    regrouping: Mutex<()>,
     /// Held by whoever changes the two above; what is asked for once is kept with it.
     changing: Mutex<Orders>,
     /// The `received_at` up to which errors were read; 0 before any.
@@ -98,6 +101,7 @@ impl Issues {
             engine,
             map: ArcSwap::from_pointee(map),
             states: ArcSwap::from_pointee(states),
+            regrouping: Mutex::default(),
             changing: Mutex::default(),
             read_until: AtomicI64::new(read_until),
             has_news: AtomicBool::new(true),
@@ -267,8 +271,18 @@ impl Issues {
         params: [(&str, Value); N],
         rows_max: usize,
     ) -> Result<(Vec<Map<String, Value>>, bool), QueryError> {
-        let params: Params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let tables = cut.providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
+        self.ask_tables(tables, sql, params, rows_max).await
+    }
+
+    async fn ask_tables<const N: usize>(
+        &self,
+        tables: Tables,
+        sql: &str,
+        params: [(&str, Value); N],
+        rows_max: usize,
+    ) -> Result<(Vec<Map<String, Value>>, bool), QueryError> {
+        let params: Params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let answer = to_json(self.engine.ask(sql, &params, tables).await?, rows_max).await?;
         let named = |row: Vec<Value>| answer.columns.iter().map(|column| column.name.clone()).zip(row).collect();
         Ok((answer.rows.into_iter().map(named).collect(), answer.truncated))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use ingest::adapters::IdRules;
+use ingest::grouping::Grouper;
 use ingest::{Committed, DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
@@ -160,6 +161,10 @@ async fn open_ingest(
     let fingerprint_key = control.secret("fingerprints", now)?;
     let app_id = format!("weir-{}", blake3::Hash::from(control.secret("log", now)?).to_hex());
     let judge = Judge::new(config.limits(), Fingerprinter::new(fingerprint_key), Arc::clone(enricher));
+    if let Some(grouping) = control.grouping()? {
+        let rules = serde_json::from_str(&grouping.rules).context("the rules of grouping cannot be read")?;
+        judge.set_grouper(Arc::new(Grouper::new(grouping.version, rules)?));
+    }
     let defaults = ingest::Config::new(config.server.data.clone(), app_id, fingerprint_key);
     let settings = ingest::Config {
         segment_bytes_max: given.segment_bytes_max,

@@ -73,6 +73,15 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("PUT", "/v1/overrides", &["review"]),
     ("DELETE", "/v1/overrides", &["review"]),
     ("POST", "/v1/labels", &["review"]),
+    ("GET", "/v1/issues", &["query"]),
+    ("GET", "/v1/issues/{id}", &["query"]),
+    ("PATCH", "/v1/issues/{id}", &["review"]),
+    ("GET", "/v1/issues/{id}/events", &["query"]),
+    ("POST", "/v1/issues/{id}/merge", &["review"]),
+    ("POST", "/v1/issues/{id}/split", &["review"]),
+    ("GET", "/v1/grouping", &["query"]),
+    ("PUT", "/v1/grouping", &["review"]),
+    ("POST", "/v1/grouping/preview", &["review"]),
     ("GET", "/v1/rules", &["review"]),
     ("GET", "/v1/rules/{id}", &["review"]),
     ("PUT", "/v1/rules/{id}", &["review"]),
@@ -94,7 +103,7 @@ fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
     // SDKs show their key in these.
     let path = path.replace("{key}", client.key_or_none()).replace("{writeKey}", client.key_or_none());
     let path = path.replace("/stream", "/stream?none=1");
-    let body = matches!(method, "POST" | "PUT").then_some(b"{".as_slice());
+    let body = matches!(method, "POST" | "PUT" | "PATCH").then_some(b"{".as_slice());
     client.send(method, &path, &[], body)
 }
 

@@ -13,6 +13,7 @@ mod durability;
 mod events;
 mod evidence;
 mod http;
+mod issues;
 mod keys;
 mod lake;
 mod mmdb;

@@ -59,8 +59,8 @@ impl Judge {
     }
 
     /// Groups errors by another version of the rules from now on.
-    pub fn set_grouper(&self, grouper: Grouper) {
-        self.grouper.store(Arc::new(grouper));
+    pub fn set_grouper(&self, grouper: Arc<Grouper>) {
+        self.grouper.store(grouper);
     }
 
     /// Returns how errors are grouped now.

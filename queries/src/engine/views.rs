@@ -29,12 +29,20 @@ pub struct View {
 /// Returns all views.
 #[must_use]
 pub fn all() -> &'static [View] {
-    &[View {
-        name: "events",
-        title: "the common columns of every event a sender sent, with its kind",
-        reads: &["usage", "errors", "devices", "logs", "credits", "payments", "identities"],
-        sql: include_str!("../../views/events.sql"),
-    }]
+    &[
+        View {
+            name: "events",
+            title: "the common columns of every event a sender sent, with its kind",
+            reads: &["usage", "errors", "devices", "logs", "credits", "payments", "identities"],
+            sql: include_str!("../../views/events.sql"),
+        },
+        View {
+            name: "issues",
+            title: "errors that are one bug, with what was decided about them (issue_states) and their figures",
+            reads: &["errors", "issue_states"],
+            sql: include_str!("../../views/issues.sql"),
+        },
+    ]
 }
 
 /// Plans a view over the tables of one query.
