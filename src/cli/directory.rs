@@ -9,6 +9,8 @@ use ingest::{Ingest, Recovery};
 use queries::{Engine, Tables};
 
 use crate::config::Config;
+use crate::control::Control;
+use crate::issues::Issues;
 use crate::serve;
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -46,7 +48,10 @@ impl Directory {
         let mut config = Config::default();
         config.server.data = dir.to_owned();
         let engine = Engine::new(serve::engine_config(&config), vec![ingest::lake_store(dir)?])?;
-        let tables = ingest.cut().providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
+        // Errors are grouped as the server that was here last knew them.
+        let issues = Issues::load(Arc::new(Control::open(dir)?), Arc::clone(&engine))?;
+        let tables = issues.in_tables(ingest.cut().providers())?;
+        let tables = tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
         Ok(Self { ingest, config, engine, tables })
     }
 

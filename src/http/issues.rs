@@ -79,7 +79,7 @@ pub(crate) async fn list(
     params(("id" = String, Path), ("since" = Option<String>, Query, description = "As for the list")),
     responses((status = 200, description = "What the list tells of it, and: until, until_events, changed_at, changed_by; \
         trend (bucket, errors, people, a day each); facets (facet, value, events, share, baseline, difference in percent); \
-        tags; groupings (hashes, reason, events) and the hashes that lead to it; impact (accounts, paying_accounts, \
+        tags; feedback (what people wrote); groupings (hashes, reason, events) and the hashes that lead to it; impact (accounts, paying_accounts, \
         workspaces, paying_workspaces, credits_spent, credits_refunded; null for keys without the purpose billing); latest: \
         its newest error with stack, breadcrumbs and properties"),
         (status = 404, description = "No error of such an issue was received in the range")))]
@@ -109,7 +109,7 @@ pub(crate) async fn show(
         issue.extend(decided(&state));
     }
     for (field, query) in
-        [("trend", "issue_trend"), ("facets", "issue_facets"), ("tags", "issue_tags"), ("groupings", "issue_groupings")]
+        [("trend", "issue_trend"), ("facets", "issue_facets"), ("tags", "issue_tags"), ("groupings", "issue_groupings"), ("feedback", "issue_feedback")]
     {
         issue.insert(field.to_owned(), json!(rows(query).await?));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::json::ReaderBuilder;
 use arrow::util::pretty::pretty_format_batches;
 use datafusion::catalog::MemTable;
@@ -19,35 +19,63 @@ use crate::engine::{Engine, EngineConfig, Tables};
 /// The columns that the queries read. Their meaning is the lake's to say; a case needs only their types.
 const TEXTS: &[&str] = &[
     "account_id",
+    "breadcrumbs",
+    "browser",
+    "browser_version",
     "country",
+    "culprit",
+    "device_class",
     "environment",
+    "event_id",
+    "grouping_reason",
     "guest_id",
+    "hash_app",
+    "hash_msg",
+    "hash_sys",
+    "in_release",
+    "issue_id",
+    "level",
+    "logger",
     "message",
     "model",
     "name",
+    "op",
+    "os",
+    "plan",
+    "properties",
+    "reason",
+    "ref",
     "release",
     "route",
     "session_id",
     "status",
+    "trust",
     "type",
+    "workspace_id",
 ];
+const NUMBERS: &[&str] = &["amount", "duration_ms", "grouping_version", "quantity", "seq"];
 
 fn schema() -> SchemaRef {
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let frame = ["module", "file", "function"].map(|name| Field::new(name, DataType::Utf8, true)).into_iter();
+    let frame = frame.chain(["line", "col"].map(|name| Field::new(name, DataType::Int64, true)));
+    let frame = frame.chain([Field::new("in_app", DataType::Boolean, true)]);
     let mut fields = vec![
+        Field::new("ts", utc.clone(), true),
         Field::new("received_at", utc, true),
-        Field::new("duration_ms", DataType::Int64, true),
-        Field::new("quantity", DataType::Int64, true),
         Field::new("handled", DataType::Boolean, true),
+        Field::new("is_regressed", DataType::Boolean, true),
+        Field::new("frames", DataType::List(Arc::new(Field::new_struct("item", frame.collect::<Fields>(), true))), true),
     ];
+    fields.extend(NUMBERS.iter().map(|name| Field::new(*name, DataType::Int64, true)));
     fields.extend(TEXTS.iter().map(|name| Field::new(*name, DataType::Utf8View, true)));
     Arc::new(Schema::new(fields))
 }
 
 /// Reads a case's rows into tables. A table that no line names is there, and empty.
 fn tables(events: &Path) -> Tables {
-    let mut lines: BTreeMap<String, String> =
-        BTreeMap::from([("errors".into(), "".into()), ("usage".into(), "".into())]);
+    let always = ["credits", "errors", "identities", "issue_states", "logs", "payments", "usage"];
+    let mut lines: BTreeMap<String, String> = always.map(|table| (table.to_owned(), String::new())).into();
     for line in fs::read_to_string(events).unwrap().lines() {
         let mut row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).expect(line);
         let table =
@@ -108,16 +136,20 @@ async fn every_case_gives_its_expected_answer() {
 }
 
 #[tokio::test]
-async fn every_query_of_reliability_has_a_case_and_plans_with_its_defaults() {
+async fn every_query_has_a_case_and_plans_with_its_defaults() {
     let (catalogue, _) = Catalogue::load(None);
     let scratch = TempDir::new().unwrap();
     let engine = Engine::new(EngineConfig::new(scratch.path()), Vec::new()).unwrap();
     let cases: Vec<String> = case_dirs().into_iter().map(|(name, _)| name).collect();
     let empty = scratch.path().join("none.ndjson");
     fs::write(&empty, "").unwrap();
-    for query in catalogue.list().iter().filter(|query| query.area == "reliability") {
+    for query in catalogue.list() {
         assert!(cases.contains(&query.name), "{} has no case", query.name);
-        let params = query.bind(&Params::new(), NOW).unwrap();
+        let mut given = Params::new();
+        for param in query.params.iter().filter(|param| param.name == "issue") {
+            given.insert(param.name.clone(), json!("iss_a"));
+        }
+        let params = query.bind(&given, NOW).unwrap();
         engine
             .check(&query.sql, &params, tables(&empty))
             .await
