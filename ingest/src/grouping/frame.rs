@@ -129,8 +129,10 @@ pub(super) fn is_library(frame: &Frame<'_>) -> bool {
 /// Tells whether a frame is there by the compiler's will alone: newer ones leave it out.
 fn is_of_compilers(frame: &Frame<'_>) -> bool {
     const COMPREHENSIONS: [&str; 4] = ["<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"];
-    let of_lambda = frame.module.as_deref().is_some_and(|module| module.contains("$$Lambda"));
-    of_lambda || frame.function.as_deref().is_some_and(|name| COMPREHENSIONS.contains(&name))
+    const PROXIES: [&str; 5] = ["$$Lambda", "$$FastClass", "$$EnhancerBy", "$$SpringCGLIB", "$Proxy"];
+    let is_proxy = |module: &str| PROXIES.iter().any(|proxy| module.contains(proxy));
+    frame.module.as_deref().is_some_and(is_proxy)
+        || frame.function.as_deref().is_some_and(|name| COMPREHENSIONS.contains(&name))
 }
 
 /// Tells whether a minifier gave a function its name, which the next build gives to another: it is short, and stands far out
@@ -149,13 +151,18 @@ fn file_name(file: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
-    let name = match BUNDLE_HASH.captures(name) {
+    let may_be_hashed = name.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    let name = match may_be_hashed.then(|| BUNDLE_HASH.captures(name)).flatten() {
         Some(found) if is_hash(&found[1]) => {
             let whole = found.get(0).expect("the whole is there").range();
             Cow::Owned(format!("{}{}", &name[..whole.start], &found[2]))
         }
         _ => Cow::Borrowed(name),
     };
+    // A chunk that has a number only has another in the next build.
+    if name.split('.').next().is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit())) {
+        return None;
+    }
     let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(name.to_lowercase()) } else { name };
     Some(name)
 }
@@ -173,8 +180,11 @@ fn function_name(function: &str) -> Option<Cow<'_, str>> {
     let function = ["async ", "new ", "async*", "get ", "set "]
         .iter()
         .fold(function, |name, word| name.strip_prefix(word).unwrap_or(name));
-    // Firefox: `draw/<` is a function without a name, within `draw`.
-    if function.ends_with("/<") || function.ends_with('<') && function.contains('/') {
+    // Firefox: `draw/<` is a function without a name, within `draw`; V8: `EventSource.<anonymous>`; webpack: a module's number.
+    let is_nameless = (function.ends_with('<') && function.contains('/'))
+        || function.ends_with(".<anonymous>")
+        || function.bytes().all(|byte| byte.is_ascii_digit());
+    if is_nameless {
         return None;
     }
     let is_js = !function.contains("::") && !function.contains('/') && !function.contains('(');
@@ -196,6 +206,9 @@ fn last_part(name: &str) -> &str {
 
 /// Takes out what compilers add.
 fn plain(name: &str) -> Cow<'_, str> {
+    if !shows_signs(name) {
+        return Cow::Borrowed(name);
+    }
     // Rust's newer names: `<app::Queue>::take` is `app::Queue::take`.
     let name = name
         .strip_prefix('<')
@@ -209,6 +222,15 @@ fn plain(name: &str) -> Cow<'_, str> {
     let name = chain(name, &MADE_UP, "");
     let name = chain(name, &NUMBERED, "$1");
     chain(name, &VERSION, "")
+}
+
+/// Tells cheaply whether there may be something to take out: most names are plain, and there are a hundred frames.
+fn shows_signs(name: &str) -> bool {
+    const WORDS: [&str; 6] = [".func", ".gowrap", "-fm", "::h", "Accessor", "Proxy"];
+    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
+    name.bytes().any(|byte| matches!(byte, b'<' | b'{' | b'$' | b'@') || !byte.is_ascii())
+        || (name.len() >= 16 && name.bytes().rev().take(16).all(|byte| is_hex(&byte)))
+        || WORDS.iter().any(|word| name.contains(word))
 }
 
 fn chain<'n>(name: Cow<'n, str>, pattern: &Regex, by: &str) -> Cow<'n, str> {
@@ -269,10 +291,7 @@ mod tests {
     #[test]
     fn modules_go_before_files() {
         assert_eq!(key(Some("app.views"), Some("/srv/app/views.py"), Some("show")), "show @ app.views");
-        assert_eq!(
-            key(Some("com.weir.Render$$EnhancerBySpringCGLIB$$7ab3"), None, Some("run")),
-            "run @ com.weir.Render"
-        );
+        assert_eq!(key(Some("com.weir.Render$$EnhancerBySpringCGLIB$$7ab3"), None, Some("run")), "", "a proxy");
         assert_eq!(key(Some("Weir.Render.<>c__DisplayClass5_0"), None, Some("<Run>b__0")), "Run @ Weir.Render.");
     }
 

@@ -23,7 +23,11 @@ const PARTS: &[(&str, &str)] = &[
     ),
     (
         "duration",
-        r"\b(?:\d+\.)?\d{1,3}:\d{2}:\d{2}(?:[.,]\d+)?\b|\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)\b",
+        concat!(
+            r"\b(?:\d+\.)?\d{1,3}:\d{2}:\d{2}(?:[.,]\d+)?\b",
+            r"|\bP(?:\d+D)?T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?\b",
+            r"|\b(?:\d+[hm])*\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)\b",
+        ),
     ),
     (
         "ip",
@@ -52,7 +56,8 @@ static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) fn template(message: &str) -> String {
     let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let line = crate::scrub::cut(line, BYTES_MAX);
-    PATTERN.replace_all(line, replacement).into_owned()
+    let has_signs = line.bytes().any(|byte| byte.is_ascii_digit() || b"\"'`@:.[".contains(&byte));
+    if has_signs { PATTERN.replace_all(line, replacement).into_owned() } else { line.to_owned() }
 }
 
 fn replacement(found: &Captures<'_>) -> String {
@@ -93,6 +98,7 @@ mod tests {
             ("Job 8812 failed after 3 tries", "Job <number> failed after <number> tries"),
             ("timeout of 1500ms exceeded", "timeout of <duration> exceeded"),
             ("took 12.5 s", "took <duration>"),
+            ("took 1m0.5s, 1.02:00:07 or PT4.2S", "took <duration>, <duration> or <duration>"),
             ("ratio 0.75 of -3", "ratio <number> of <number>"),
             ("no such user jane@example.com", "no such user <email>"),
             ("no such user [email]", "no such user <email>"),

@@ -9,7 +9,10 @@ use crate::judge::tests::{judge, server};
 use crate::row::Value;
 
 /// Folders of which it is known that they are not grouped as they should be, and why.
-const KNOWN: &[(&str, &str)] = &[];
+const KNOWN: &[(&str, &str)] = &[(
+    "javascript/style-preset-import-async",
+    "Firefox shows the frame that added the listener, V8 does not, and both are the app's",
+)];
 
 fn folders() -> BTreeMap<String, Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");
@@ -41,7 +44,7 @@ fn hashes(file: &Path) -> (Vec<String>, String) {
 #[test]
 fn every_folder_is_one_issue_and_no_two_are() {
     let folders = folders();
-    assert!(folders.len() >= 60 && folders.values().flatten().count() >= 200);
+    assert!(folders.len() >= 200 && folders.values().flatten().count() >= 500);
     let mut issues: HashMap<String, usize> = HashMap::new();
     let mut of_folder: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
     let mut of_issue: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
