@@ -14,7 +14,7 @@ use super::address::{self, Named};
 use super::ask::ask_stored;
 use super::auth::{Authorized, Query, Review};
 use super::error::Problem;
-use super::{App, Weir, json as answer, parse};
+use super::{App, Weir, json as answer, parse, stack};
 use crate::clock;
 use crate::control::By;
 use crate::issues::{Decision, IssueState, IssuesError, ReviewError, Status};
@@ -81,7 +81,7 @@ pub(crate) async fn list(
         trend (bucket, errors, people, a day each); facets (facet, value, events, share, baseline, difference in percent); \
         tags; feedback (what people wrote); groupings (hashes, reason, events) and the hashes that lead to it; impact (accounts, paying_accounts, \
         workspaces, paying_workspaces, credits_spent, credits_refunded; null for keys without the purpose billing); latest: \
-        its newest error with stack, breadcrumbs and properties"),
+        its newest error with breadcrumbs, properties, and frames by source maps"),
         (status = 404, description = "No error of such an issue was received in the range")))]
 pub(crate) async fn show(
     auth: Authorized<Query>,
@@ -118,7 +118,12 @@ pub(crate) async fn show(
     let mut newest = params.clone();
     newest.insert("limit".to_owned(), json!(1));
     let latest = ask_stored(&app, "issue_events", newest, &tables, 1).await?.rows.pop();
-    issue.insert("latest".to_owned(), latest.map_or(Value::Null, event));
+    let mut latest = latest.map_or(Value::Null, event);
+    if let Some(event_id) = latest.get("event_id").and_then(Value::as_str).map(str::to_owned) {
+        let (_, frames) = stack::resolved(&app, &auth.key, &event_id).await?;
+        latest["frames"] = json!(frames);
+    }
+    issue.insert("latest".to_owned(), latest);
     Ok(answer(&issue))
 }
 

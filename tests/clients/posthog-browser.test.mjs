@@ -42,6 +42,7 @@ test("events of a page arrive once each, through an answer that got lost, a serv
     ["RangeError", "nobody caught this", false, "acct_1"],
     ["TypeError", "boom", true, "acct_1"],
   ]);
+  await house.expect("select count(*), sum(events) from issues", [[2, 2]]);
   // The page ends: what is left goes by sendBeacon.
   await tab.evaluate(() => window.posthog.capture("chat.send"));
   await tab.goto("about:blank");

@@ -30,3 +30,7 @@ for (const mode of ["v0", "v1"]) {
     await house.expectDelivered();
   });
 }
+
+test("an exception is one issue in both capture modes", async () => {
+  await house.expect("select count(distinct issue_id), count(*) from errors", [[1, 2]]);
+});

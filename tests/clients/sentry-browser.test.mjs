@@ -51,6 +51,7 @@ test("errors, messages, sessions, logs and spans of a page arrive once each", as
     ["TypeError", "outer", "error", true, "acct_1", "web@1", "public", true, "Linux"],
     [null, "hello", "warning", null, "acct_1", "web@1", "public", true, "Linux"],
   ]);
+  await house.expect("select count(*), sum(events), max(people) from issues", [[3, 3, 1]]);
   const [[crumbs, told]] = await house.rows(`select breadcrumbs, properties from errors where event_id = '${id}'`);
   assert.ok(JSON.parse(crumbs).some(({ message }) => message === "clicked"));
   assert.equal(JSON.parse(crumbs).at(-1).message, "RangeError: inner");

@@ -33,8 +33,10 @@ test("errors, messages, sessions, logs, transactions and feedback arrive once ea
   await house.expect("select event_id, culprit like '%sentry_events.mjs', frames[1]['in_app'] from errors where type = 'TypeError'", [[id, true, true]]);
   const [[told, crumbs]] = await house.rows("select properties, breadcrumbs from errors where type = 'TypeError'");
   assert.deepEqual(JSON.parse(crumbs).map(({ category, message }) => [category, message]), [["ui", "clicked"], ["cause", "RangeError: inner"]]);
-  const { tags, extra, fingerprint } = JSON.parse(told);
-  assert.deepEqual({ tags, extra, fingerprint }, { tags: { feature: "gallery" }, extra: { attempt: 2 }, fingerprint: ["{{ default }}", "gallery"] });
+  const { tags, extra } = JSON.parse(told);
+  assert.deepEqual({ tags, extra }, { tags: { feature: "gallery" }, extra: { attempt: 2 } });
+  await house.expect("select count(*), sum(events) from issues", [[2, 2]]);
+  await house.expect("select split_part(grouping_reason, ',', 1) from errors where type = 'TypeError'", [["fingerprint of the client"]]);
   await house.expect("select level, message, account_id, trace_id is not null from logs where logger is null order by 2", [
     ["info", "a log line", "acct_1", true],
     ["error", "failed x and 3", "acct_1", true],

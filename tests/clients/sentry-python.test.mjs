@@ -20,6 +20,7 @@ test("errors, messages, sessions, logs and transactions arrive once each", async
     [null, "logged x", "error", null, "acct_1", "studio@1.2.3", "production", "sentry"],
     ["ValueError", "outer", "error", true, "acct_1", "studio@1.2.3", "production", "sentry"],
   ]);
+  await house.expect("select count(*), sum(events) from issues", [[3, 3]]);
   const [[told, crumbs, culprit]] = await house.rows(`select properties, breadcrumbs, culprit from errors where event_id = '${id}'`);
   assert.deepEqual(JSON.parse(crumbs).map(({ category, message }) => [category, message]), [["ui", "clicked"], ["cause", "KeyError: 'x'"]]);
   assert.match(culprit, /everything in .*sentry_events\.py/);

@@ -205,7 +205,9 @@ fn debug_images(item: &Value) -> Vec<Value> {
         let (ty, file, debug_id) = (text(image, "type")?, text(image, "code_file")?, text(image, "debug_id")?);
         let file = without_query(file);
         (ty == "sourcemap").then(|| {
-            let kept = serde_json::json!({"type": ty, "code_file": scrub::cut(file, 512), "debug_id": scrub::cut(debug_id, 64)});
+            // Scrubbed as the files of frames are, which it must equal.
+            let kept_file = scrub::file(scrub::cut(file, 512));
+            let kept = serde_json::json!({"type": ty, "code_file": kept_file, "debug_id": scrub::cut(debug_id, 64)});
             (!stack.contains(&file), kept)
         })
     };

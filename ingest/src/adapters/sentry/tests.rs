@@ -139,6 +139,20 @@ fn what_the_app_attached_is_kept_and_what_is_personal_is_not() {
     }
 }
 
+/// The name of whoever owns a home directory was taken out of frames, and stayed in the list of source maps: it was kept,
+/// and the two no longer named the same file.
+#[test]
+fn a_file_has_one_name_in_the_stack_and_among_the_source_maps() {
+    let file = "/home/jane/app/main.js";
+    let frames = json!([{"filename": file, "function": "f", "lineno": 1, "colno": 2}]);
+    let event = json!({"event_id": ID, "exception": {"values": [{"type": "E", "stacktrace": {"frames": frames}}]},
+        "debug_meta": {"images": [{"type": "sourcemap", "code_file": file, "debug_id": "1a2b"}]}});
+    let kept = properties(("event", event.clone()));
+    let frames: Value = serde_json::from_str(&row(("event", event), &["frames"])[1]).expect("JSON");
+    assert_eq!(kept["debug_meta"]["images"][0]["code_file"], "/home/[user]/app/main.js");
+    assert_eq!(frames[0]["file"], "/home/[user]/app/main.js");
+}
+
 #[test]
 fn messages_are_errors_without_a_type() {
     let columns = ["type", "message", "level", "handled", "culprit"];
