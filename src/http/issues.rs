@@ -60,18 +60,11 @@ pub(crate) async fn list(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Problem> {
-    const TAKEN: [&str; 7] = ["status", "release", "environment", "q", "sort", "since", "limit"];
-    let given: Vec<(String, String)> = address::parameters(request.uri())?;
-    if let Some((unknown, _)) = given.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
-        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", TAKEN.join(", "))));
-    }
-    // A form sends the fields that nobody filled, too.
-    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-    let mut params: Params = given.map(|(name, value)| (name, Value::String(value))).collect();
+    let mut params = given(&request, &["status", "release", "environment", "q", "sort", "since", "limit"])?;
     let limit = page(&mut params)?;
     app.issues.catch_up(&app.ingest).await?;
     let found = ask_stored(&app, "issues", params, &app.tables(&auth.key)?, limit).await?;
-    Ok(answer(&json!({"issues": renamed(found.rows), "truncated": found.is_truncated})))
+    Ok(answer(&json!({"issues": found.rows, "truncated": found.is_truncated})))
 }
 
 /// Shows one issue.
@@ -89,28 +82,25 @@ pub(crate) async fn show(
     Named(id): Named,
     request: Request,
 ) -> Result<Response, Problem> {
-    let given: Vec<(String, String)> = address::parameters(request.uri())?;
-    let mut params: Params = Params::from_iter([("issue".to_owned(), json!(id))]);
-    for (name, value) in given {
-        if name != "since" {
-            return Err(Problem::invalid(format!("`{name}` is no parameter; known is since")));
-        }
-        params.insert(name, json!(value));
-    }
+    let mut params = given(&request, &["since"])?;
+    params.insert("issue".to_owned(), json!(id));
     app.issues.catch_up(&app.ingest).await?;
     let tables = app.tables(&auth.key)?;
     let rows =
         async |name: &str| Ok::<_, Problem>(ask_stored(&app, name, params.clone(), &tables, ROWS_MAX).await?.rows);
-    let Some(issue) = renamed(rows("issues").await?).pop() else {
+    let Some(mut issue) = rows("issues").await?.pop() else {
         return Err(ReviewError::Unknown(id).into());
     };
-    let Value::Object(mut issue) = issue else { return Err(Problem::internal("a row is an object")) };
     if let Some(state) = app.issues.state_of(&id) {
         issue.extend(decided(&state));
     }
-    for (field, query) in
-        [("trend", "issue_trend"), ("facets", "issue_facets"), ("tags", "issue_tags"), ("groupings", "issue_groupings"), ("feedback", "issue_feedback")]
-    {
+    for (field, query) in [
+        ("trend", "issue_trend"),
+        ("facets", "issue_facets"),
+        ("tags", "issue_tags"),
+        ("groupings", "issue_groupings"),
+        ("feedback", "issue_feedback"),
+    ] {
         issue.insert(field.to_owned(), json!(rows(query).await?));
     }
     issue.insert("hashes".to_owned(), json!(app.issues.hashes_of(&id)));
@@ -150,19 +140,24 @@ pub(crate) async fn events(
     Named(id): Named,
     request: Request,
 ) -> Result<Response, Problem> {
-    const TAKEN: [&str; 5] = ["since", "before", "release", "environment", "limit"];
-    let given: Vec<(String, String)> = address::parameters(request.uri())?;
-    if let Some((unknown, _)) = given.iter().find(|(name, _)| !TAKEN.contains(&name.as_str())) {
-        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", TAKEN.join(", "))));
-    }
-    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-    let mut params: Params = given.map(|(name, value)| (name, Value::String(value))).collect();
+    let mut params = given(&request, &["since", "before", "release", "environment", "limit"])?;
     let limit = page(&mut params)?;
     params.insert("issue".to_owned(), json!(id));
     app.issues.catch_up(&app.ingest).await?;
     let found = ask_stored(&app, "issue_events", params, &app.tables(&auth.key)?, limit).await?;
     let events: Vec<Value> = found.rows.into_iter().map(event).collect();
     Ok(answer(&json!({"events": events, "truncated": found.is_truncated})))
+}
+
+/// Reads the parameters of an address, of which only these are known.
+fn given(request: &Request, known: &[&str]) -> Result<Params, Problem> {
+    let given: Vec<(String, String)> = address::parameters(request.uri())?;
+    if let Some((unknown, _)) = given.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", known.join(", "))));
+    }
+    // A form sends the fields that nobody filled, too.
+    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+    Ok(given.map(|(name, value)| (name, Value::String(value))).collect())
 }
 
 /// Asks for one row more than are shown, so that it is known whether there are more. Returns how many are shown.
@@ -307,8 +302,4 @@ fn event(mut row: Map<String, Value>) -> Value {
         row.insert("stack".to_owned(), lines);
     }
     Value::Object(row)
-}
-
-fn renamed(rows: Vec<Map<String, Value>>) -> Vec<Value> {
-    rows.into_iter().map(Value::Object).collect()
 }

@@ -65,7 +65,11 @@ fn schema() -> SchemaRef {
         Field::new("received_at", utc, true),
         Field::new("handled", DataType::Boolean, true),
         Field::new("is_regressed", DataType::Boolean, true),
-        Field::new("frames", DataType::List(Arc::new(Field::new_struct("item", frame.collect::<Fields>(), true))), true),
+        Field::new(
+            "frames",
+            DataType::List(Arc::new(Field::new_struct("item", frame.collect::<Fields>(), true))),
+            true,
+        ),
     ];
     fields.extend(NUMBERS.iter().map(|name| Field::new(*name, DataType::Int64, true)));
     fields.extend(TEXTS.iter().map(|name| Field::new(*name, DataType::Utf8View, true)));
