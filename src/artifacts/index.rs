@@ -38,8 +38,7 @@ impl Index {
         if !self.bundles.insert(name) {
             return;
         }
-        let of_release = bundle.release.map(|release| self.by_url.entry(release.into()).or_default());
-        let mut of_release = of_release;
+        let mut of_release = bundle.release.map(|release| self.by_url.entry(release.into()).or_default());
         for entry in bundle.maps {
             let place = Place { bundle: name, map: entry.map, minified: entry.minified };
             if let Some(id) = entry.debug_id {

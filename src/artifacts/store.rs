@@ -32,9 +32,9 @@ pub(super) struct Store {
     writer: Mutex<()>,
 }
 
-/// A bundle in the store.
+/// A bundle or chunk in the store.
 #[derive(Debug)]
-pub(super) struct StoredBundle {
+pub(super) struct StoredFile {
     pub(super) name: Checksum,
     pub(super) bytes: u64,
     pub(super) used_at: SystemTime,
@@ -155,7 +155,7 @@ impl Store {
     }
 
     /// Returns the bundles, the one used last at the end.
-    pub(super) fn bundles(&self) -> io::Result<Vec<StoredBundle>> {
+    pub(super) fn bundles(&self) -> io::Result<Vec<StoredFile>> {
         let mut bundles = self.list("bundles")?;
         bundles.sort_by_key(|bundle| (bundle.used_at, bundle.name));
         Ok(bundles)
@@ -164,7 +164,7 @@ impl Store {
     /// Removes chunks that nobody asked for in a day, and bundles that were not used for so long. Returns the latter.
     pub(super) fn sweep(&self, now: SystemTime, retention: Duration) -> io::Result<Vec<Checksum>> {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_old = |file: &StoredBundle, kept| now.duration_since(file.used_at).is_ok_and(|age| age > kept);
+        let is_old = |file: &StoredFile, kept| now.duration_since(file.used_at).is_ok_and(|age| age > kept);
         for chunk in self.list("chunks")?.iter().filter(|chunk| is_old(chunk, CHUNK_KEPT)) {
             self.remove(&self.chunk(&chunk.name));
         }
@@ -219,13 +219,13 @@ impl Store {
     }
 
     /// Returns what lies in a part. What has no checksum for a name is none of ours, and is left alone.
-    fn list(&self, part: &str) -> io::Result<Vec<StoredBundle>> {
+    fn list(&self, part: &str) -> io::Result<Vec<StoredFile>> {
         let mut files = Vec::new();
         for entry in fs::read_dir(self.dir.join(part))? {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             let metadata = entry.metadata()?;
-            files.push(StoredBundle { name, bytes: metadata.len(), used_at: metadata.modified()? });
+            files.push(StoredFile { name, bytes: metadata.len(), used_at: metadata.modified()? });
         }
         Ok(files)
     }

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::path::Path;
+use std::slice::from_ref;
 
 use ingest::{Disk, RealDisk};
 use tempfile::TempDir;
@@ -117,9 +118,7 @@ fn what_nobody_uses_expires() {
     // Somebody looks at a stack, much later.
     let frame = Frame { file: Some("a.js".into()), line: Some(1), col: Some(7), ..Frame::default() };
     let image = DebugImage { kind: "sourcemap".into(), code_file: "a.js".into(), debug_id: DEBUG_ID.into() };
-    let look = |now| {
-        artifacts.resolve(std::slice::from_ref(&frame), std::slice::from_ref(&image), None, now)[0].minified.is_some()
-    };
+    let look = |now| artifacts.resolve(from_ref(&frame), from_ref(&image), None, now)[0].minified.is_some();
     assert!(look(NOW + 80 * DAY));
     artifacts.sweep(NOW + 169 * DAY).unwrap();
     assert!(look(NOW + 80 * DAY), "kept for ninety days since");

@@ -134,8 +134,8 @@ fn what_cannot_be_told_says_what_it_would_take() {
     assert!(missing(2).starts_with("source map for file b.js cannot be read: "), "{}", missing(2));
     assert_eq!(missing(3), format!("source map with debug id {absent} for file c.js was not uploaded"));
     assert_eq!(missing(4), "source map with debug id no id for file d.js was not uploaded");
-    for at in 5..8 {
-        assert_eq!((&resolved[at].missing, &resolved[at].frame), (&None, &frames[at]));
+    for (resolved, frame) in resolved.iter().zip(&frames).skip(5) {
+        assert_eq!((&resolved.missing, &resolved.frame), (&None, frame));
     }
 }
 
