@@ -2,6 +2,7 @@
 //!
 //! The program around the three crates: `cli` reads the command line, `serve` opens everything and serves `http`.
 
+mod artifacts;
 mod backtest;
 mod bench;
 mod cli;

@@ -23,7 +23,7 @@ pub(crate) enum ConfigError {
 }
 
 /// The sections, as variables spell them. Other `WEIR_` variables are none of ours.
-const SECTIONS: [&str; 8] = ["SERVER", "INGEST", "GEO", "SQL", "RULES", "VERDICT", "CHECK", "IDS"];
+const SECTIONS: [&str; 9] = ["SERVER", "INGEST", "ARTIFACTS", "GEO", "SQL", "RULES", "VERDICT", "CHECK", "IDS"];
 
 /// Loads the configuration: defaults, then the file, then the environment.
 ///

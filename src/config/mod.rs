@@ -7,12 +7,15 @@ mod network;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use check::{CHECK_FIELDS, Check};
 pub(crate) use load::{ConfigError, load};
 pub(crate) use network::Network;
+
+use crate::artifacts::ArtifactLimits;
 
 /// The documented sample: every key with its meaning and default.
 pub(crate) const SAMPLE: &str = include_str!("weir.toml");
@@ -29,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) verdict: Verdict,
     pub(crate) check: Check,
     pub(crate) ids: Ids,
+    pub(crate) artifacts: Artifacts,
 }
 
 /// `[server]`: where it listens and what a connection may cost.
@@ -88,6 +92,15 @@ pub(crate) struct Sql {
     pub(crate) timeout_ms: u64,
     pub(crate) concurrency_max: usize,
     pub(crate) rows_max: usize,
+}
+
+/// `[artifacts]`: what source maps may weigh, and how long they are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Artifacts {
+    pub(crate) bundle_bytes_max: u64,
+    pub(crate) stored_bytes_max: u64,
+    pub(crate) retention_days: u32,
 }
 
 /// `[rules]`: where the operator's own rules lie and how often windows are looked at.
@@ -167,6 +180,12 @@ impl Default for Sql {
     }
 }
 
+impl Default for Artifacts {
+    fn default() -> Self {
+        Self { bundle_bytes_max: 128 << 20, stored_bytes_max: 10 << 30, retention_days: 90 }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self { dirs: Vec::new(), tick_ms: 250 }
@@ -194,6 +213,7 @@ impl Config {
             ("sql", "concurrency_max", sql.concurrency_max as u64),
             ("sql", "rows_max", sql.rows_max as u64),
             ("rules", "tick_ms", self.rules.tick_ms),
+            ("artifacts", "retention_days", u64::from(self.artifacts.retention_days)),
         ];
         if let Some((section, key, _)) = positive.into_iter().find(|(_, _, value)| *value == 0) {
             return Some((section, key, "must be at least 1".into()));
@@ -209,6 +229,13 @@ impl Config {
             ("ingest", "segment_bytes_max", ingest.segment_bytes_max, 1 << 20),
             ("ingest", "unflushed_bytes_max", ingest.unflushed_bytes_max, 1 << 20),
             ("ingest", "unflushed_age_ms_max", ingest.unflushed_age_ms_max, ingest.flush_interval_ms),
+            ("artifacts", "bundle_bytes_max", self.artifacts.bundle_bytes_max, 1 << 20),
+            (
+                "artifacts",
+                "stored_bytes_max",
+                self.artifacts.stored_bytes_max,
+                self.artifacts.bundle_bytes_max.saturating_mul(2),
+            ),
             ("sql", "query_memory_bytes_max", sql.query_memory_bytes_max as u64, 16 << 20),
             ("sql", "memory_bytes_max", sql.memory_bytes_max as u64, sql.query_memory_bytes_max as u64),
         ];
@@ -216,6 +243,16 @@ impl Config {
             .into_iter()
             .find(|(_, _, value, floor)| value < floor)
             .map(|(section, key, value, floor)| (section, key, format!("is {value}, must be at least {floor}")))
+    }
+
+    /// Returns what uploads of source maps may cost.
+    pub(crate) fn artifact_limits(&self) -> ArtifactLimits {
+        let given = &self.artifacts;
+        ArtifactLimits {
+            bundle_bytes_max: given.bundle_bytes_max,
+            stored_bytes_max: given.stored_bytes_max,
+            retention: Duration::from_secs(u64::from(given.retention_days) * 86_400),
+        }
     }
 
     /// Returns the limits of a request of events.

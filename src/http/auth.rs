@@ -39,6 +39,8 @@ needs! {
     AnyKey = Scopes::ALL, "any";
     /// Sending events, as a server or as a browser.
     Events = Scopes::of(&[Scope::Ingest, Scope::IngestPublic]), "ingest or ingest_public";
+    /// Uploading source maps.
+    Upload = Scopes::of(&[Scope::Ingest]), "ingest";
     /// Asking for verdicts.
     Verdict = Scopes::of(&[Scope::Verdict]), "verdict";
     /// Running SQL.

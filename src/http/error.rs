@@ -5,13 +5,14 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ingest::{BodyError, IngestError};
 use queries::QueryError;
 use queries::catalogue::SourceProblem;
 use serde::Serialize;
 
+use crate::artifacts::ArtifactError;
 use crate::control::ControlError;
 use crate::rulebook::OwnRuleError;
 use crate::verdict::VerdictError;
@@ -65,6 +66,8 @@ pub(crate) enum Problem {
     Verdict(VerdictError),
     /// The control database refused.
     Control(ControlError),
+    /// An upload of source maps was refused.
+    Artifact(ArtifactError),
     /// A bug of ours, logged in full.
     Internal(String),
 }
@@ -80,7 +83,7 @@ macro_rules! from {
 }
 
 from!(BodyError => Body, IngestError => Ingest, QueryError => Query, SourceProblem => Rule, OwnRuleError => OwnRule,
-    VerdictError => Verdict, ControlError => Control);
+    VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
 
 /// A refusal, as it is answered.
 struct Answer {
@@ -207,6 +210,7 @@ impl Problem {
                 Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the control database could not be used")
                     .retry(1_000)
             }
+            Self::Artifact(error) => of_artifact(error),
             Self::Internal(error) => {
                 tracing::error!(%error, "A request failed for a fault of Weir's own");
                 Answer::new(S::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side; it is logged")
@@ -281,6 +285,17 @@ fn of_own_rule(error: OwnRuleError) -> Answer {
     }
 }
 
+fn of_artifact(error: ArtifactError) -> Answer {
+    use StatusCode as S;
+    let message = error.to_string();
+    match error {
+        ArtifactError::Invalid(_) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
+        ArtifactError::TooLarge(_) => Answer::new(S::PAYLOAD_TOO_LARGE, "too_large", message),
+        ArtifactError::Full(_) => Answer::new(S::INSUFFICIENT_STORAGE, "artifacts_full", message),
+        ArtifactError::Disk(source) => of_ingest(IngestError::Disk(source)),
+    }
+}
+
 fn of_verdict(error: &VerdictError) -> Answer {
     use StatusCode as S;
     let status = match error {
@@ -299,12 +314,30 @@ impl Answer {
         let (line, column) = self.place;
         Shape { error: Inner { code: self.code, message: &self.message, hint: self.hint.as_deref(), line, column } }
     }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(after_ms) = self.retry_after_ms {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after_ms.div_ceil(1_000).max(1)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        headers
+    }
 }
 
 impl Problem {
     /// Returns the public message alone.
     pub(crate) fn into_message(self) -> String {
         self.answer().message
+    }
+
+    /// Returns status, headers and body, for tools that look for something more in it.
+    pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let answer = self.answer();
+        (answer.status, answer.headers(), serde_json::to_value(answer.shape()).expect("text and numbers are JSON"))
     }
 
     /// Returns the body alone, for answers that hold several results.
@@ -317,15 +350,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let answer = self.answer();
         let body = serde_json::to_vec(&answer.shape()).expect("text and numbers are JSON");
-        let mut response = (answer.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
-        if let Some(after_ms) = answer.retry_after_ms {
-            let seconds = after_ms.div_ceil(1_000).max(1);
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if answer.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        (answer.status, answer.headers(), body).into_response()
     }
 }
 

@@ -26,27 +26,30 @@ use crate::control::{Key, Scope};
 pub(super) const INLINE_BYTES_MAX: usize = 8 << 10;
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
-/// Where large bodies are decompressed and judged: a bounded number at a time, a bounded number waiting.
+/// Where what computes for long is done, large bodies judged, say: a bounded number at a time, a bounded number waiting.
 pub(crate) struct Decoders {
     running: Arc<Semaphore>,
     inside: Arc<AtomicUsize>,
     inside_max: usize,
+    /// What those are told for whom there is no place.
+    full: &'static str,
 }
 
 impl Decoders {
-    /// Makes room for so many at a time and so many more waiting.
-    pub(crate) fn new(running_max: usize, queued_max: usize) -> Self {
+    /// Makes room for so many at a time and so many more waiting; `full` tells those beyond why they are refused.
+    pub(crate) fn new(running_max: usize, queued_max: usize, full: &'static str) -> Self {
         Self {
             running: Arc::new(Semaphore::new(running_max)),
             inside: Arc::default(),
             inside_max: running_max + queued_max,
+            full,
         }
     }
 
     /// Runs the work on a thread of its own once there is room. The room is taken until the work ends, also when whoever
     /// waits for it has gone away.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let place = Place::take(&self.inside, self.inside_max)?;
+        let place = Place::take(&self.inside, self.inside_max, self.full)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(Problem::internal)?;
         let work = move || {
             let _held = (place, running);
@@ -60,14 +63,11 @@ impl Decoders {
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(inside: &Arc<AtomicUsize>, max: usize) -> Result<Self, Problem> {
+    fn take(inside: &Arc<AtomicUsize>, max: usize, full: &'static str) -> Result<Self, Problem> {
         let before = inside.fetch_add(1, Ordering::Relaxed);
         let place = Self(Arc::clone(inside));
         if before >= max {
-            return Err(Problem::Overloaded {
-                what: "too many large bodies wait to be decoded",
-                retry_after_ms: 1_000,
-            });
+            return Err(Problem::Overloaded { what: full, retry_after_ms: 1_000 });
         }
         Ok(place)
     }
@@ -263,8 +263,8 @@ mod tests {
 
     #[tokio::test]
     async fn decoders_take_a_bounded_number() {
-        let decoders = Decoders::new(1, 0);
-        let held = Place::take(&decoders.inside, 1).unwrap();
+        let decoders = Decoders::new(1, 0, "full");
+        let held = Place::take(&decoders.inside, 1, "full").unwrap();
         assert!(matches!(decoders.run(|| 1).await, Err(Problem::Overloaded { .. })));
         drop(held);
         assert_eq!(decoders.run(|| 1).await.unwrap(), 1);

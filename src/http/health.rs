@@ -90,6 +90,9 @@ fn gauge_storage(app: &Weir) {
     metrics::counter!("weir_wal_failures_total").absolute(status.wal_failures);
     metrics::counter!("weir_flush_failures_total").absolute(status.flush_failures);
     metrics::gauge!("weir_open_hits").set(app.rulebook.hits().len() as f64);
+    let artifacts = app.artifacts.figures();
+    metrics::gauge!("weir_source_map_bundles").set(artifacts.bundles as f64);
+    metrics::gauge!("weir_source_map_bytes").set(artifacts.bytes as f64);
 }
 
 /// Says what the metrics above mean; called once.
@@ -124,6 +127,7 @@ pub(crate) fn describe_metrics() {
     metrics::describe_counter!("weir_flush_failures_total", "Flushes that failed and were tried again");
     metrics::describe_gauge!("weir_open_hits", "Hits that are open");
     super::sdk::describe_metrics();
+    super::artifacts::describe_metrics();
     metrics::describe_counter!("weir_http_responses_total", "HTTP answers by class of status");
     metrics::describe_gauge!("weir_http_connections", "HTTP connections that are open");
 }

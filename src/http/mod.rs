@@ -3,6 +3,7 @@
 //! All routes are on one screen (`router.rs`).
 
 mod address;
+mod artifacts;
 mod ask;
 mod audit;
 mod auth;
@@ -31,6 +32,7 @@ mod sdk;
 mod session;
 mod snoozes;
 mod sql;
+mod stack;
 mod status;
 mod stream;
 mod tables;
@@ -60,6 +62,7 @@ pub(crate) use router::router;
 pub(crate) use session::Sessions;
 pub(crate) use stream::STREAMS_MAX;
 
+use crate::artifacts::Artifacts;
 use crate::backtest::Runner;
 use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
@@ -102,6 +105,12 @@ pub(crate) struct Weir {
     pub(crate) bodies: BodyReader,
     /// Where large bodies are decoded.
     pub(crate) decoders: Decoders,
+    /// The uploaded source maps.
+    pub(crate) artifacts: Arc<Artifacts>,
+    /// Where uploads of source maps are written.
+    pub(crate) uploads: Decoders,
+    /// Where source maps are decoded.
+    pub(crate) map_readers: Decoders,
     /// Renders the metrics.
     pub(crate) metrics: PrometheusHandle,
     /// When the process began to serve, microseconds.

@@ -12,8 +12,8 @@ use utoipa::openapi::{Required, ResponseBuilder, ResponsesBuilder};
 use super::auth::{AnyKey, Authorized};
 use super::routes::SdkRoute;
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries, router, rules,
-    snoozes, sql, status, stream, tables, verdict,
+    App, artifacts, audit, backtest, check, cors, entities, events, health, json, keys, labels, own_rules, queries,
+    router, rules, snoozes, sql, stack, status, stream, tables, verdict,
 };
 
 #[derive(OpenApi)]
@@ -27,6 +27,8 @@ use super::{
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
         queries::list, queries::run, rules::list, rules::show, rules::put_mode, own_rules::save,
         own_rules::delete, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
+        stack::show, artifacts::organization, artifacts::options, artifacts::upload, artifacts::assemble, artifacts::announce,
+        artifacts::finalize,
     ),
     components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, backtest::Wanted, rules::NewMode,
         own_rules::RuleText)),

@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::routes::Routes;
 use super::sdk::{posthog, segment, sentry};
 use super::{
-    App, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages, queries,
-    rules, sdk, snoozes, sql, status, stream, tables, verdict,
+    App, artifacts, audit, backtest, check, cors, entities, events, health, keys, labels, openapi, own_rules, pages,
+    queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -24,6 +24,7 @@ fn api() -> Routes {
         .get("/metrics", health::metrics)
         .get("/openapi.json", openapi::show)
         .get("/v1/status", status::show)
+        .get("/v1/events/errors/{event_id}/stack", stack::show)
         .post("/v1/verdict", verdict::decide)
         .post("/v1/verdicts", verdict::decide_batch)
         .each(&[Method::GET, Method::POST], "/v1/check", check::check)
@@ -52,6 +53,17 @@ fn api() -> Routes {
         .get("/v1/keys", keys::list)
         .post("/v1/keys", keys::create)
         .delete("/v1/keys/{id}", keys::revoke)
+}
+
+/// What Sentry's tools use to upload source maps. They write a slash at the end.
+fn tools() -> Routes {
+    Routes::default()
+        .get("/api/0/organizations/{org}/", artifacts::organization)
+        .get("/api/0/organizations/{org}/chunk-upload/", artifacts::options)
+        .post("/api/0/organizations/{org}/chunk-upload/", artifacts::upload)
+        .post("/api/0/organizations/{org}/artifactbundle/assemble/", artifacts::assemble)
+        .post("/api/0/organizations/{org}/releases/", artifacts::announce)
+        .put("/api/0/organizations/{org}/releases/{version}/", artifacts::finalize)
 }
 
 /// What pages of other origins may use, too.
@@ -104,7 +116,7 @@ pub(crate) fn router(app: App) -> Router {
     let browsers = browsers().wrap(|routes| routes.route_layer(from_fn_with_state(Arc::clone(&app), cors::layer)));
     let sdks = sdks().wrap(|routes| routes.route_layer(from_fn_with_state(Arc::clone(&app), sdk::cors::layer)));
     let people = people().wrap(|routes| routes.route_layer(CompressionLayer::new()));
-    let (routes, _) = api().and(browsers).and(sdks).and(people).into_parts();
+    let (routes, _) = api().and(tools()).and(browsers).and(sdks).and(people).into_parts();
     routes
         .fallback(|| async { Problem::NoRoute })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
@@ -126,7 +138,7 @@ mod tests {
                 methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
             })
             .collect();
-        let (_, routes) = api().and(browsers()).and(sdks()).into_parts();
+        let (_, routes) = api().and(tools()).and(browsers()).and(sdks()).into_parts();
         // OpenAPI has no form for a path's rest.
         let mut routed: Vec<String> = routes
             .iter()

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use arc_swap::ArcSwap;
 use ingest::adapters::IdRules;
-use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, Rows};
+use ingest::{DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, RealDisk, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use queries::{Catalogue, Engine, EngineConfig};
 use tokio::sync::Semaphore;
 
 use super::Options;
 use super::names::Names;
+use crate::artifacts::Artifacts;
 use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
@@ -23,6 +24,10 @@ use crate::verdict::{Links, Parts, Policy, VerdictService};
 
 /// What all bodies together may hold in memory while they are read.
 const BODIES_BYTES_MAX: usize = 256 << 20;
+/// Uploads of source maps are written one at a time; so many more may wait.
+const UPLOADS_QUEUED_MAX: usize = 8;
+/// Source maps are decoded for two stacks at a time; so many more may wait.
+const STACKS_QUEUED_MAX: usize = 32;
 /// Upper bounds of the buckets that every histogram has, seconds.
 const LATENCY_BUCKETS_S: [f64; 14] =
     [0.000_01, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0];
@@ -54,7 +59,14 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     Ok(Arc::new(Weir {
         backtests: Runner::new(),
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
-        decoders: Decoders::new(config.ingest.decoders_max, config.ingest.decoders_queued_max),
+        decoders: Decoders::new(
+            config.ingest.decoders_max,
+            config.ingest.decoders_queued_max,
+            "too many large bodies wait to be decoded",
+        ),
+        artifacts: Arc::new(artifacts(&config, options)?),
+        uploads: Decoders::new(1, UPLOADS_QUEUED_MAX, "too many uploads of source maps wait to be written"),
+        map_readers: Decoders::new(2, STACKS_QUEUED_MAX, "too many stacks wait for their source maps"),
         control,
         keyring,
         sessions: Sessions::default(),
@@ -72,6 +84,13 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         started_at: now,
         config,
     }))
+}
+
+fn artifacts(config: &Config, options: &Options) -> anyhow::Result<Artifacts> {
+    let dir = config.server.data.join("artifacts");
+    let disk = options.disk.clone().unwrap_or_else(|| Arc::new(RealDisk));
+    let opened = Artifacts::open(dir.clone(), disk, config.artifact_limits());
+    opened.with_context(|| format!("cannot open the source maps in {}", dir.display()))
 }
 
 fn id_rules(config: &Config, enricher: &Arc<Enricher>) -> anyhow::Result<IdRules> {

@@ -1,4 +1,5 @@
-//! What goes on beside the requests: rules, recorded decisions, files that may change, salts that rotate.
+//! What goes on beside the requests: rules, recorded decisions, files that may change, salts that rotate, source maps that
+//! expire.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
 use super::open::{catalogue, note_policy, policy, query_directory};
+use crate::artifacts::Artifacts;
 use crate::clock;
 use crate::http::Weir;
 
@@ -17,6 +19,8 @@ const FILES_LOOK: Duration = Duration::from_secs(2);
 const RESTRICTIONS_LOOK: Duration = Duration::from_millis(200);
 const READY_LOOK: Duration = Duration::from_millis(20);
 const SALTS_LOOK_ROUNDS: u64 = 1_800;
+const BUNDLES_AT_ONCE: usize = 50;
+const ARTIFACTS_SWEPT: Duration = Duration::from_secs(3_600);
 
 /// The tasks that run beside the requests.
 pub(super) struct Background {
@@ -50,6 +54,7 @@ pub(super) fn start(weir: &Arc<Weir>) -> Background {
         tokio::spawn(rules(Arc::clone(weir))),
         tokio::spawn(files(Arc::clone(weir))),
         tokio::spawn(restrictions(Arc::clone(weir))),
+        tokio::spawn(artifacts(Arc::clone(weir))),
     ];
     Background { stop, recorder, others }
 }
@@ -79,6 +84,34 @@ async fn restrictions(weir: Arc<Weir>) {
             error!(%error, "the restrictions could not be compared");
         }
     }
+}
+
+/// Finds the source maps that were uploaded before, then removes, hour by hour, those that nobody used for long.
+async fn artifacts(weir: Arc<Weir>) {
+    if let Err(error) = load_artifacts(&weir.artifacts).await {
+        error!(error = format!("{error:#}"), "uploaded source maps could not be read");
+    }
+    weir.artifacts.set_loaded();
+    loop {
+        let artifacts = Arc::clone(&weir.artifacts);
+        match tokio::task::spawn_blocking(move || artifacts.sweep(clock::now())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(%error, "old source maps could not be removed"),
+            Err(error) => error!(%error, "old source maps could not be looked for"),
+        }
+        tokio::time::sleep(ARTIFACTS_SWEPT).await;
+    }
+}
+
+async fn load_artifacts(artifacts: &Arc<Artifacts>) -> anyhow::Result<()> {
+    let listed = Arc::clone(artifacts);
+    let bundles = tokio::task::spawn_blocking(move || listed.stored()).await??;
+    // A few at a time: a stop waits for what has begun.
+    for some in bundles.chunks(BUNDLES_AT_ONCE).map(<[_]>::to_vec) {
+        let artifacts = Arc::clone(artifacts);
+        tokio::task::spawn_blocking(move || artifacts.load(&some)).await?;
+    }
+    Ok(())
 }
 
 /// Looks at the files that may change under us: the policy, the stored queries, the geo databases; rotates the salts;

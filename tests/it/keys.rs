@@ -50,6 +50,13 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/decide", SENDS),
     ("GET", "/array/{key}/config", SENDS),
     ("GET", "/array/{key}/config.js", SENDS),
+    ("GET", "/api/0/organizations/{org}/", &["ingest"]),
+    ("GET", "/api/0/organizations/{org}/chunk-upload/", &["ingest"]),
+    ("POST", "/api/0/organizations/{org}/chunk-upload/", &["ingest"]),
+    ("POST", "/api/0/organizations/{org}/artifactbundle/assemble/", &["ingest"]),
+    ("POST", "/api/0/organizations/{org}/releases/", &["ingest"]),
+    ("PUT", "/api/0/organizations/{org}/releases/{version}/", &["ingest"]),
+    ("GET", "/v1/events/errors/{event_id}/stack", &["query"]),
     ("GET", "/v1/status", &["query"]),
     ("POST", "/v1/sql", &["query"]),
     ("GET", "/v1/tables", &["query"]),
@@ -90,7 +97,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
 fn ask(client: &Client, method: &str, path: &str) -> crate::http::Reply {
     // A stream that is asked for rightly has no end.
     let path = path.replace("{id}", "none").replace("{name}", "none").replace("{path}", "none");
-    let path = path.replace("{kind}", "none").replace("{project}", "1");
+    let path = path.replace("{kind}", "none").replace("{project}", "1").replace("{event_id}", "none");
+    let path = path.replace("{org}", "none").replace("{version}", "none");
     // SDKs show their key in these.
     let path = path.replace("{key}", client.key_or_none()).replace("{writeKey}", client.key_or_none());
     let path = path.replace("/stream", "/stream?none=1");

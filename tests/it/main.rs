@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where by panicking")]
 
+mod artifacts;
 mod audit;
 mod backtests;
 mod check;

@@ -204,7 +204,7 @@ pub(crate) fn describe_metrics() {
 }
 
 /// Returns the address at which the client reached us, for SDKs that are told where to send: scheme and host.
-fn reached_at(app: &Weir, parts: &Parts) -> (&'static str, String) {
+pub(super) fn reached_at(app: &Weir, parts: &Parts) -> (&'static str, String) {
     let of_header = || parts.headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok());
     // HTTP/2 names the host in the address.
     let host = parts.uri.authority().map(|authority| authority.as_str()).or_else(of_header);
