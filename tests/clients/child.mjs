@@ -1,4 +1,4 @@
-// Runs a script beside this file in a process of its own.
+// Runs a program, or a script beside this file, in a process of its own.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -7,9 +7,13 @@ import { within } from "../server.mjs";
 
 const PATIENCE_MS = 90_000;
 
-/** Resolves to what the script said once it has ended well, and fails with it otherwise. */
-export const run = async (program, script, args) => {
-  const child = spawn(program, [fileURLToPath(new URL(script, import.meta.url)), ...args], { stdio: ["ignore", "pipe", "pipe"] });
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Resolves to what the program said once it has ended well, and fails with it otherwise. `env` adds variables. */
+export const run = async (program, args, env = {}) => {
+  const script = [program, ...args].join(" ");
+  const path = program.includes("/") && !program.startsWith("/") ? here(program) : program;
+  const child = spawn(path, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
   const ended = new Promise((resolve, reject) => child.once("close", resolve).once("error", reject));
@@ -18,4 +22,7 @@ export const run = async (program, script, args) => {
   return said;
 };
 
-export const node = (script, args) => run(process.execPath, script, args);
+/** The same with a script beside this file. */
+export const runScript = (program, script, args) => run(program, [here(script), ...args]);
+
+export const node = (script, args) => runScript(process.execPath, script, args);
