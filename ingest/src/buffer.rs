@@ -16,6 +16,8 @@ use crate::wal::Record;
 
 /// Chunks grow by joining until they have this many rows.
 const CHUNK_ROWS: usize = 8 * 1024;
+/// A chunk of so many bytes is large enough: to join the next ones to it would copy rows of kilobytes again and again.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// Some rows of one table that are in the log but not in a file yet.
 #[derive(Debug)]
@@ -141,7 +143,8 @@ impl Board {
 fn join_tail(kind: Kind, chunks: &mut Vec<Arc<Chunk>>, epoch_seq: i64) -> Result<(), ArrowError> {
     while let [.., older, newer] = chunks.as_slice() {
         let (rows, more) = (older.batch.num_rows(), newer.batch.num_rows());
-        if older.first_seq < epoch_seq || rows + more > CHUNK_ROWS || more * 2 < rows {
+        let is_large = rows + more > CHUNK_ROWS || older.bytes + newer.bytes > CHUNK_BYTES;
+        if older.first_seq < epoch_seq || is_large || more * 2 < rows {
             break;
         }
         let batch = columns::join(kind, &[&older.batch, &newer.batch])?;
@@ -172,6 +175,20 @@ mod tests {
         assert_eq!(rows(&cut), 1_000);
         assert!(cut.table(Kind::Usage).chunks.len() <= 20, "{}", cut.table(Kind::Usage).chunks.len());
         assert_eq!(cut.end_seq, 1_000);
+    }
+
+    #[test]
+    fn chunks_of_large_rows_stay_small_in_bytes() {
+        let board = Board::new(0);
+        let wide = "x".repeat(64 << 10);
+        for seq in 0..400 {
+            board.append(&record(seq, &[wide.as_str()]), 0).unwrap();
+        }
+        let cut = board.load();
+        assert_eq!(rows(&cut), 400);
+        let chunks = &cut.table(Kind::Usage).chunks;
+        assert!(chunks.iter().all(|chunk| chunk.bytes <= CHUNK_BYTES), "no row is copied into more");
+        assert!(chunks.len() <= 30, "{}", chunks.len());
     }
 
     #[test]

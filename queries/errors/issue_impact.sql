@@ -12,13 +12,9 @@
 with bound as (
     select
         guest_id,
-        last_value(account_id order by ts, received_at, seq)    as account_id
-    from identities
-    where op in ('bind', 'unbind')
-        and trust = 'server'
-        and guest_id is not null
-    group by guest_id
-    having last_value(op order by ts, received_at, seq) = 'bind'
+        account_id
+    from binds
+    where unbound_at is null
 ),
 met as (
     select

@@ -21,16 +21,24 @@
 --! column: last_release text? -- the release of its last error
 --! column: events count -- errors
 --! column: unhandled count -- those that the app did not catch
---! column: people count -- accounts, guests or sessions that met one
+--! column: people count -- accounts, guests or sessions that met one, guests by the account they are bound to
 --! column: workspaces count -- workspaces in which one was met
-with occurrences as (
+with bound as (
+    select
+        guest_id      as bound_guest,
+        account_id    as bound_account
+    from binds
+    where unbound_at is null
+),
+occurrences as (
     select
         issue_id,
-        coalesce(account_id, guest_id, session_id)    as person,
+        coalesce(account_id, bound_account, guest_id, session_id)    as person,
         workspace_id,
         handled,
         received_at
     from errors
+    left join bound on bound_guest = guest_id
     where received_at >= $since
         and issue_id is not null
         and ($issue is null or issue_id = $issue)

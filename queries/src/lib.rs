@@ -15,10 +15,12 @@ pub mod forms;
 pub mod hits;
 mod nearest;
 pub mod rules;
+#[cfg(test)]
+mod sample;
 pub mod score;
 
 pub use catalogue::{Catalogue, StoredQuery};
-pub use engine::{Answer, Engine, EngineConfig, Params, Tables, View, views};
+pub use engine::{Answer, Engine, EngineConfig, Params, Tables, View, ViewColumn, views};
 pub use error::QueryError;
 pub use forms::{Form, Table as JsonTable, encode, json as to_json};
 pub use hits::{EndCause, EntityKind, Hit, HitBook, HitsOf, Mode, Restraint, StepUp, Transition, TransitionKind};

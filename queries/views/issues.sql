@@ -1,8 +1,29 @@
--- Errors that are one bug, one row an issue, as of now. Times: microseconds, UTC.
-with by_person as (
+--! title: errors that are one bug, with what was decided about them and their figures
+--! column: issue_id text? -- the issue
+--! column: status text? -- open, resolved or ignored
+--! column: is_regressed boolean? -- open because it came back after it was resolved
+--! column: in_release text? -- the release it is resolved in
+--! column: type text? -- exception type of its newest error
+--! column: message text? -- message of its newest error
+--! column: culprit text? -- the frame to blame, of its newest error
+--! column: first_seen timestamptz? -- its first error
+--! column: last_seen timestamptz? -- its last error
+--! column: last_release text? -- the release of its last error
+--! column: events bigint? -- errors
+--! column: unhandled bigint? -- those that the app did not catch
+--! column: people bigint -- accounts, guests or sessions that met one, guests by the account they are bound to
+-- One row an issue, as of now: which error belongs to which is looked up when it is asked. What was decided: `issue_states`.
+with bound as (
+    select
+        guest_id      as bound_guest,
+        account_id    as bound_account
+    from binds
+    where unbound_at is null
+),
+by_person as (
     select
         issue_id,
-        coalesce(account_id, guest_id, session_id)        as person,
+        coalesce(account_id, bound_account, guest_id, session_id)    as person,
         count(*)                                          as events,
         count(*) filter (where not handled)               as unhandled,
         min(received_at)                                  as first_seen,
@@ -12,8 +33,9 @@ with by_person as (
         last_value(culprit order by received_at, seq)     as culprit,
         last_value(release order by received_at, seq)     as last_release
     from errors
+    left join bound on bound_guest = guest_id
     where issue_id is not null
-    group by issue_id, coalesce(account_id, guest_id, session_id)
+    group by issue_id, coalesce(account_id, bound_account, guest_id, session_id)
 ),
 by_issue as (
     select

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use clap::Args;
 
 use super::events::Batches;
@@ -47,7 +46,7 @@ impl Run {
 /// Runs the workload.
 pub(crate) async fn run(args: &IngestArgs, scratch: &Scratch) -> anyhow::Result<Report> {
     let mut report = Report::new("ingest");
-    report.note(fsync_probe(scratch)?);
+    report.note(scratch.fsync_probe()?);
     let round = Duration::from_secs(args.round_seconds);
     let closed = |connections, duration| Pace { connections, duration, rate: None };
 
@@ -128,37 +127,7 @@ async fn yardstick(scratch: &Scratch, batch: usize, pace: Pace) -> anyhow::Resul
     run
 }
 
-/// Checks that the stored ids are exactly the acknowledged ones: 0, 1, 2, … each once.
+/// Checks that the stored ids are exactly the acknowledged ones.
 async fn check(server: &Server, batches: &Batches) -> anyhow::Result<()> {
-    let sql = "select count(*), sum(cast(event_id as bigint)), sum(cast(event_id as bigint) * cast(event_id as bigint) % 1000003), \
-               max(cast(event_id as bigint)) from usage";
-    let rows = server.sql(sql).await?;
-    let n = i128::from(batches.prepared());
-    let squares: i128 = (0..n).map(|id| id * id % 1_000_003).sum();
-    let expected = [n, n * (n - 1) / 2, squares, n - 1];
-    let found: Vec<i128> = rows[0]
-        .iter()
-        .map(|value| {
-            value.as_i64().map_or_else(|| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(-1), i128::from)
-        })
-        .collect();
-    if found != expected {
-        bail!("stored ids are not the acknowledged ones: found {found:?}, expected {expected:?}");
-    }
-    Ok(())
-}
-
-fn fsync_probe(scratch: &Scratch) -> anyhow::Result<String> {
-    use std::io::Write;
-    let mut file = std::fs::File::create(scratch.path().join("probe"))?;
-    let block = vec![1_u8; 64 << 10];
-    let mut times = Vec::new();
-    for _ in 0..50 {
-        file.write_all(&block)?;
-        let started = Instant::now();
-        file.sync_data()?;
-        times.push(started.elapsed().as_secs_f64() * 1_000.0);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(format!("fdatasync of 64 KiB here: p50 {:.2} ms, p98 {:.2} ms", times[25], times[49]))
+    server.check_numbers("usage", "cast(event_id as bigint)", batches.prepared()).await
 }

@@ -4,6 +4,8 @@
 
 mod backtest;
 mod client;
+mod envelopes;
+mod errors;
 mod events;
 mod ingest;
 mod load;
@@ -25,7 +27,7 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  weir bench ingest --seconds 60\n  weir bench verdict --entities 1000000 --json verdict.json\n  \
-    weir bench query --events 1000000\n  weir bench rules --events 10000000 --only scheduled,restart\n  \
+    weir bench query --events 1000000\n  weir bench errors --rounds 5\n  weir bench rules --events 10000000 --only scheduled,restart\n  \
     weir bench backtest --events 10000000\n\nRun it with a release build on an otherwise idle machine."
 )]
 pub(crate) struct BenchArgs {
@@ -47,6 +49,8 @@ enum Workload {
     Verdict(verdict::VerdictArgs),
     /// The stored queries over simulated events, against DuckDB over the same Parquet files.
     Query(query::QueryArgs),
+    /// Durable errors: Sentry envelopes of ~30 KB, against a bare server that reads the same bodies.
+    Errors(errors::ErrorsArgs),
     /// What rules cost: live evaluation, memory, freshness of verdicts, scheduled runs, restart.
     Rules(rules::RulesArgs),
     /// All built-in rules over a simulated month.
@@ -75,6 +79,7 @@ pub(crate) fn run(args: BenchArgs) -> anyhow::Result<()> {
         Workload::Ingest(args) => runtime.block_on(ingest::run(&args, &scratch))?,
         Workload::Verdict(args) => runtime.block_on(verdict::run(&args, &scratch))?,
         Workload::Query(args) => runtime.block_on(query::run(&args, &scratch))?,
+        Workload::Errors(args) => runtime.block_on(errors::run(&args, &scratch))?,
         Workload::Rules(args) => runtime.block_on(rules::run(&args, &scratch))?,
         Workload::Backtest(args) => runtime.block_on(backtest::run(&args, &scratch))?,
         Workload::Yardstick(_) | Workload::RulesState(_) => return Ok(()),

@@ -1,6 +1,6 @@
 //! A server under test: a child process on a scratch directory, and what the system says it used.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -26,6 +26,21 @@ impl Scratch {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Measures what making 64 KiB durable takes here, for a note beside durable figures.
+    pub(crate) fn fsync_probe(&self) -> anyhow::Result<String> {
+        let mut file = std::fs::File::create(self.0.join("probe"))?;
+        let block = vec![1_u8; 64 << 10];
+        let mut times = Vec::new();
+        for _ in 0..50 {
+            file.write_all(&block)?;
+            let started = Instant::now();
+            file.sync_data()?;
+            times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(format!("fdatasync of 64 KiB here: p50 {:.2} ms, p98 {:.2} ms", times[25], times[49]))
     }
 }
 
@@ -95,6 +110,28 @@ impl Server {
         }
         let mut answer: serde_json::Value = serde_json::from_slice(connection.body())?;
         Ok(serde_json::from_value(answer["rows"].take())?)
+    }
+
+    /// Checks that a table holds the events 0, 1, 2, … up to a count, each once; `number` is an event's number in SQL.
+    ///
+    /// # Errors
+    /// One is missing, or there twice.
+    pub(crate) async fn check_numbers(&self, table: &str, number: &str, count: u64) -> anyhow::Result<()> {
+        let sql = format!(
+            "select count(*), sum(n), sum(n * n % 1000003), max(n) from (select {number} as n from {table}) as numbers"
+        );
+        let rows = self.sql(&sql).await?;
+        let n = i128::from(count);
+        let squares: i128 = (0..n).map(|id| id * id % 1_000_003).sum();
+        let expected = [n, n * (n - 1) / 2, squares, n - 1];
+        let read = |value: &serde_json::Value| {
+            value.as_i64().map_or_else(|| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(-1), i128::from)
+        };
+        let found: Vec<i128> = rows[0].iter().map(read).collect();
+        if found != expected {
+            bail!("stored ids are not the acknowledged ones: found {found:?}, expected {expected:?}");
+        }
+        Ok(())
     }
 
     /// Returns what the process has used, from the system's own accounting.

@@ -76,18 +76,46 @@ struct Described {
 struct View {
     name: &'static str,
     title: &'static str,
+    /// Whether this key's SQL may read it: not if it works with columns that the key may not see.
+    visible: bool,
+    columns: Vec<ViewColumn>,
+}
+
+#[derive(Serialize)]
+struct ViewColumn {
+    name: &'static str,
+    #[serde(rename = "type")]
+    ty: &'static str,
+    nullable: bool,
+    doc: &'static str,
+    /// Whether this key's SQL may read it.
+    visible: bool,
 }
 
 /// Describes tables and views.
 #[utoipa::path(get, path = "/v1/tables", tag = "queries", summary = "Tables, columns and views",
     responses((status = 200, description = "Per table its columns with type, purpose, meaning, and whether this key may \
-        read them; the views; the purposes")))]
-pub(crate) async fn list(auth: Authorized<Query>, State(_app): State<App>) -> Response {
+        read them; the same of the views; the purposes")))]
+pub(crate) async fn list(auth: Authorized<Query>, State(app): State<App>) -> Result<Response, Problem> {
     let may_read = |purpose| auth.key.purposes.has(purpose);
     let tables = Kind::ALL.into_iter().map(|kind| describe(kind, may_read)).collect();
-    let views = ::queries::views().iter().map(|view| View { name: view.name, title: view.title }).collect();
+    // What a key sees of a view is what its SQL finds there.
+    let over = app.engine.views_over(app.tables(&auth.key)?).await?;
+    let views = ::queries::views().iter().map(|view| describe_view(view, over.get(view.name))).collect();
     let purposes = [Purpose::Operate, Purpose::Product, Purpose::Reliability, Purpose::Billing, Purpose::Abuse];
-    super::json(&Catalogue { tables, views, purposes })
+    Ok(super::json(&Catalogue { tables, views, purposes }))
+}
+
+fn describe_view(view: &'static ::queries::View, seen: Option<&Vec<(String, String)>>) -> View {
+    let is_seen = |name: &str| seen.is_some_and(|seen| seen.iter().any(|(column, _)| column == name));
+    let columns = view.columns.iter().map(|column| ViewColumn {
+        name: &column.name,
+        ty: &column.ty,
+        nullable: column.nullable,
+        doc: &column.doc,
+        visible: is_seen(&column.name),
+    });
+    View { name: view.name, title: &view.title, visible: seen.is_some(), columns: columns.collect() }
 }
 
 fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {

@@ -364,6 +364,48 @@ fn columns_beyond_a_keys_purposes_are_not_there() {
 }
 
 #[test]
+fn a_view_of_columns_beyond_a_keys_purposes_is_not_there_and_says_so() {
+    let site = Site::new();
+    let server = site.start();
+    let plain =
+        server.key(&json!({"name": "product", "scopes": ["query"], "purposes": ["operate", "product", "reliability"]}));
+    server.admin().events(&json!([
+        {"kind": "credit", "op": "grant", "amount": 50, "ref": "g-1", "guest_id": "g"},
+        {"kind": "identity", "op": "bind", "guest_id": "g", "account_id": "a"},
+        {"kind": "session", "session_id": "s", "status": "exited", "account_id": "a"},
+    ]));
+    let ask = |key: &Client, sql: &str| key.post("/v1/sql", &json!({"sql": sql}));
+    let refused = ask(&plain, "select wallet, balance from ledger");
+    refused.refusal_naming(400, "the view ledger is not there");
+    assert!(refused.text().contains("operate, product, reliability"), "{}", refused.text());
+    assert_eq!(ask(&server.admin(), "select wallet, balance from ledger").expect(200)["rows"], json!([["g", 50]]));
+    // Views that need no such column are whole.
+    assert_eq!(ask(&plain, "select person_id from people where id = 'g'").expect(200)["rows"], json!([["a"]]));
+    assert_eq!(ask(&plain, "select sessions, users from release_health").expect(200)["rows"], json!([[1, 1]]));
+    ask(&plain, "select device_id from events").refusal_naming(400, "device_id");
+    assert!(ask(&plain, "select count(*) from events").expect(200)["rows"][0][0].is_u64());
+
+    let tables = plain.get("/v1/tables").expect(200);
+    let view =
+        |name: &str| tables["views"].as_array().unwrap().iter().find(|view| view["name"] == name).unwrap().clone();
+    assert_eq!((&view("ledger")["visible"], &view("people")["visible"]), (&json!(false), &json!(true)));
+    let column = |view: &Value, name: &str| {
+        view["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap().clone()
+    };
+    let events = view("events");
+    assert_eq!(
+        (&column(&events, "device_id")["visible"], &column(&events, "ts")["visible"]),
+        (&json!(false), &json!(true))
+    );
+    let balance = column(&view("ledger"), "balance");
+    assert_eq!(
+        (&balance["type"], &balance["nullable"], &balance["visible"]),
+        (&json!("bigint"), &json!(false), &json!(false))
+    );
+    assert!(balance["doc"].as_str().unwrap().contains("credits left"));
+}
+
+#[test]
 fn every_refusal_has_the_one_shape() {
     let site = Site::new();
     let server = site.start();

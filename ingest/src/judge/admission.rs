@@ -292,7 +292,8 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
                 self.draft.grouped_by = parts;
             }
             Check::Breadcrumbs => {
-                let crumbs = scrub::breadcrumbs(raw).ok_or_else(|| Refusal::field(name, "must be an array"))?;
+                let crumbs = scrub::breadcrumbs(raw, &mut self.memo.names)
+                    .ok_or_else(|| Refusal::field(name, "must be an array"))?;
                 self.put(field, Value::Text(&crumbs));
             }
             _ => {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::names::{self, Fate};
@@ -11,6 +12,10 @@ use super::{count, cut, numbers, patterns, uncounted};
 const NAMES_REMEMBERED_MAX: usize = 4096;
 const BREADCRUMBS_MAX: usize = 50;
 const MESSAGE_BYTES_MAX: usize = 2048;
+/// What nests deeper is taken apart, which has a bound of its own.
+const LOOKED_OVER_DEPTH_MAX: u32 = 64;
+/// The field of a breadcrumb whose text is kept, though fields of this name are dropped elsewhere.
+const CRUMB_TEXT: &str = "message";
 const REFUSED_EVENT_BYTES_MAX: usize = 4096;
 
 /// The field names of one request that were found harmless or not: senders repeat theirs in every event.
@@ -35,7 +40,7 @@ impl<'a> NameMemo<'a> {
 /// # Errors
 /// When a string in it is no text (half a surrogate pair).
 pub(crate) fn properties<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> Result<Cow<'a, str>, serde_json::Error> {
-    if is_clean(json, memo) {
+    if is_clean(json, memo, "") {
         return Ok(Cow::Borrowed(json));
     }
     let mut value: Value = serde_json::from_str(json)?;
@@ -45,28 +50,41 @@ pub(crate) fn properties<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> Result<C
     Ok(if changed == 0 && !json.contains("\\u0000") { Cow::Borrowed(json) } else { Cow::Owned(value.to_string()) })
 }
 
-/// Scrubs an error's breadcrumbs: an array, oldest first, of which the newest are kept. Other JSON is none.
-pub(crate) fn breadcrumbs(json: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(json).ok()?;
-    let crumbs = match value {
-        Value::Array(crumbs) => crumbs,
-        Value::Object(mut object) => match object.remove("values") {
-            Some(Value::Array(crumbs)) => crumbs,
-            _ => return None,
-        },
-        _ => return None,
+/// Scrubs an error's breadcrumbs: an array, oldest first, of which the newest are kept. Other JSON is none. A clean crumb is
+/// kept as the sender wrote it.
+pub(crate) fn breadcrumbs<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Wrapped<'a> {
+        #[serde(borrow)]
+        values: Vec<&'a RawValue>,
+    }
+    let crumbs: Vec<&RawValue> = if json.starts_with('{') {
+        serde_json::from_str::<Wrapped<'_>>(json).ok()?.values
+    } else {
+        serde_json::from_str(json).ok()?
     };
-    let older = crumbs.len().saturating_sub(BREADCRUMBS_MAX);
-    let mut kept: Vec<Value> = crumbs.into_iter().skip(older).collect();
-    let changed = kept.iter_mut().map(|crumb| scrub_top(crumb, |name| name == "message")).sum();
-    count(changed);
-    for crumb in &mut kept {
-        if let Some(Value::String(message)) = crumb.get_mut("message") {
-            message.truncate(cut(message, MESSAGE_BYTES_MAX).len());
+    let newest = &crumbs[crumbs.len().saturating_sub(BREADCRUMBS_MAX)..];
+    let mut text = String::with_capacity(json.len());
+    for crumb in newest {
+        text.push(if text.is_empty() { '[' } else { ',' });
+        // One that is no longer than its message may be needs no cut.
+        if crumb.get().len() <= MESSAGE_BYTES_MAX && is_clean(crumb.get(), memo, CRUMB_TEXT) {
+            text.push_str(crumb.get());
+        } else {
+            text.push_str(&scrubbed_breadcrumb(crumb.get())?);
         }
     }
-    let text = Value::Array(kept).to_string();
+    text.push_str(if text.is_empty() { "[]" } else { "]" });
     Some(patterns::home_directory(&text).into_owned())
+}
+
+fn scrubbed_breadcrumb(json: &str) -> Option<String> {
+    let mut crumb: Value = serde_json::from_str(json).ok()?;
+    count(scrub_top(&mut crumb, |name| name == CRUMB_TEXT));
+    if let Some(Value::String(message)) = crumb.get_mut(CRUMB_TEXT) {
+        message.truncate(cut(message, MESSAGE_BYTES_MAX).len());
+    }
+    Some(crumb.to_string())
 }
 
 /// Scrubs an event that was refused, for `rejects`: none if it is no JSON object, or still too large.
@@ -81,10 +99,11 @@ pub(crate) fn refused_event(json: &str, is_wire_name: impl Fn(&str) -> bool) -> 
     (text.len() <= REFUSED_EVENT_BYTES_MAX).then_some(text)
 }
 
-/// Looks over valid JSON without taking it apart. Escapes are not read here, so they count as suspicious.
-fn is_clean<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> bool {
+/// Looks over valid JSON without taking it apart. Escapes are not read here, so they count as suspicious. At the top, fields
+/// named `kept` are harmless.
+fn is_clean<'a>(json: &'a str, memo: &mut NameMemo<'a>, kept: &str) -> bool {
     let bytes = json.as_bytes();
-    let mut at = 0;
+    let (mut at, mut depth) = (0, 0_u32);
     while at < bytes.len() {
         match bytes[at] {
             b'"' => {
@@ -97,7 +116,8 @@ fn is_clean<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> bool {
                 at = end + 1;
                 let text = &json[start..end];
                 let is_name = bytes[at..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
-                if !(if is_name { memo.is_harmless(text) } else { is_clean_text(text) }) {
+                let is_kept = is_name && depth == 1 && text == kept;
+                if !(is_kept || if is_name { memo.is_harmless(text) } else { is_clean_text(text) }) {
                     return false;
                 }
             }
@@ -110,7 +130,19 @@ fn is_clean<'a>(json: &'a str, memo: &mut NameMemo<'a>) -> bool {
                     return false;
                 }
             }
-            _ => at += 1,
+            byte => {
+                match byte {
+                    b'{' | b'[' => {
+                        depth += 1;
+                        if depth > LOOKED_OVER_DEPTH_MAX {
+                            return false;
+                        }
+                    }
+                    b'}' | b']' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                at += 1;
+            }
         }
     }
     true
@@ -164,4 +196,62 @@ fn scrub_text(text: &mut String) -> bool {
     let Cow::Owned(scrubbed) = uncounted(text) else { return false };
     *text = scrubbed;
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words that some rule of scrubbing is about, and words that none is.
+    const WORDS: [&str; 14] = [
+        "message",
+        "data",
+        "category",
+        "level",
+        "url",
+        "prompt",
+        "password",
+        "me@example.com",
+        "GET /api/v2?token=abcdef123456",
+        "4111 1111 1111 1111",
+        "/home/jane/app.js",
+        "select a from b where id = $1",
+        "203.0.113.7",
+        "é \"quoted\"",
+    ];
+
+    fn crumb() -> impl Strategy<Value = Value> {
+        let word = || proptest::sample::select(&WORDS[..]).prop_map(str::to_owned);
+        let leaf = prop_oneof![word().prop_map(Value::from), any::<u32>().prop_map(Value::from), Just(Value::Null)];
+        leaf.prop_recursive(3, 12, 4, move |inner| {
+            let fields = proptest::collection::vec((word(), inner.clone()), 0..4);
+            prop_oneof![
+                proptest::collection::vec(inner, 0..3).prop_map(Value::from),
+                fields.prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// The fast look must take for clean only what taking apart would leave as it is.
+        #[test]
+        fn crumbs_that_are_only_looked_over_are_those_that_would_not_change(crumbs in proptest::collection::vec(crumb(), 0..6)) {
+            let json = Value::from(crumbs.clone()).to_string();
+            let apart: Vec<String> = crumbs.iter().map(|crumb| scrubbed_breadcrumb(&crumb.to_string()).unwrap()).collect();
+            let apart = patterns::home_directory(&format!("[{}]", apart.join(","))).into_owned();
+            prop_assert_eq!(breadcrumbs(&json, &mut NameMemo::default()), Some(apart));
+        }
+    }
+
+    #[test]
+    fn deep_and_long_crumbs_are_taken_apart() {
+        let of = |json: &str| breadcrumbs(json, &mut NameMemo::default());
+        let deep = |depth: usize| format!("[{}1{}]", "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(of(&deep(100)), Some(deep(100)));
+        assert_eq!(of(&deep(1_000)), None);
+        let long = of(&format!(r#"[{{"message":"{}"}}]"#, "x y ".repeat(1_000))).unwrap();
+        assert_eq!(long.len(), MESSAGE_BYTES_MAX + r#"[{"message":""}]"#.len());
+    }
 }

@@ -95,6 +95,9 @@ pub(super) fn holds_email(text: &str) -> bool {
 
 /// Takes the person's name out of a path below a home directory.
 pub(super) fn home_directory(path: &str) -> Cow<'_, str> {
+    if !may_hold_home(path) {
+        return Cow::Borrowed(path);
+    }
     replace(Cow::Borrowed(path), &HOME, |found| match (found.get(1), found.get(2)) {
         (Some(home), _) => Some(format!("{}[user]", home.as_str())),
         (None, Some(home)) => {
@@ -102,6 +105,13 @@ pub(super) fn home_directory(path: &str) -> Cow<'_, str> {
         }
         (None, None) => None,
     })
+}
+
+/// Tells whether a home directory may be in a text: most hold neither word, and the pattern has to look at every byte.
+fn may_hold_home(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_users = |at: usize| bytes.get(at..at + 5).is_some_and(|word| word.eq_ignore_ascii_case(b"users"));
+    memchr::memmem::find(bytes, b"/home/").is_some() || memchr::memchr2_iter(b'u', b'U', bytes).any(is_users)
 }
 
 /// `app@1.0.0-beta.rc` is a release and no address: a domain's first two labels are not both numbers.

@@ -42,7 +42,7 @@ pub use config::{EngineConfig, ThreadHook};
 pub use params::Params;
 pub use session::Stores;
 pub use types::sql_type;
-pub use views::{View, all as views};
+pub use views::{View, ViewColumn, all as views};
 
 pub(crate) use answer::Part;
 pub(crate) use params::placeholders;

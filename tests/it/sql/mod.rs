@@ -211,11 +211,19 @@ fn tables_are_described_with_their_columns_and_purposes() {
             );
         }
     }
-    assert!(
-        catalogue["views"].as_array().unwrap().iter().any(|view| view["name"] == "events"),
-        "{}",
-        catalogue["views"]
-    );
+    let views = catalogue["views"].as_array().unwrap();
+    let names: Vec<&str> = views.iter().map(|view| view["name"].as_str().unwrap()).collect();
+    for name in ["events", "binds", "binds_public", "people", "people_public", "ledger", "release_health"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for view in views {
+        let shown =
+            ask(&server.admin(), &format!("select * from {} limit 1", view["name"].as_str().unwrap())).expect(200);
+        let told: Vec<&Value> = view["columns"].as_array().unwrap().iter().map(|column| &column["name"]).collect();
+        let found: Vec<&Value> = shown["columns"].as_array().unwrap().iter().map(|column| &column["name"]).collect();
+        assert_eq!(told, found, "{}", view["name"]);
+        assert!(view["columns"].as_array().unwrap().iter().all(|column| column["visible"] == true));
+    }
     let kinds = "select kind, count(*) from events group by kind";
     assert!(ask(&server.admin(), kinds).status == 200, "{}", ask(&server.admin(), kinds).text());
 }

@@ -8,7 +8,7 @@ use crate::adapters::native::cut;
 use crate::kind::Kind;
 use crate::scrub;
 
-const BREADCRUMBS_MAX: usize = 50;
+pub(super) const BREADCRUMBS_MAX: usize = 50;
 const BREADCRUMBS_BYTES_MAX: usize = 12 << 10;
 const MESSAGE_BYTES_MAX: usize = 4096;
 const DEBUG_IMAGES_MAX: usize = 20;

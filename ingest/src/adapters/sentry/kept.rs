@@ -26,8 +26,21 @@ pub(super) struct Kept {
 impl Kept {
     /// Keeps a value, cut to what there is room for. Call it for what matters most first.
     pub(super) fn put(&mut self, name: &str, value: &Value) {
-        let Some(value) = self.pruned(value, 0) else { return };
-        let bytes = name.len() + value.to_string().len();
+        if let Some(value) = self.pruned(value, 0) {
+            self.insert(name, value);
+        }
+    }
+
+    /// Keeps a text, if there is one.
+    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.insert(name, Value::from(cut(text, TEXT_BYTES_MAX)));
+        }
+    }
+
+    /// Keeps a value that is in bounds by itself, if there is room.
+    fn insert(&mut self, name: &str, value: Value) {
+        let bytes = name.len() + json_bytes(&value);
         if self.bytes + bytes > BYTES_MAX {
             self.left_out += 1;
             return;
@@ -36,19 +49,12 @@ impl Kept {
         self.fields.insert(name.to_owned(), value);
     }
 
-    /// Keeps a text, if there is one.
-    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.put(name, &Value::from(text));
-        }
-    }
-
     /// Keeps the fields of an object under one name, each as long as there is room.
     pub(super) fn object(&mut self, name: &str, fields: impl IntoIterator<Item = (String, Value)>) {
         let mut kept = Map::new();
         for (field, value) in fields {
             let Some(value) = self.pruned(&value, 1) else { continue };
-            let bytes = field.len() + value.to_string().len();
+            let bytes = field.len() + json_bytes(&value);
             if self.bytes + bytes > BYTES_MAX || kept.len() == FIELDS_MAX || field.len() > NAME_BYTES_MAX {
                 self.left_out += 1;
                 continue;
@@ -100,16 +106,41 @@ impl Kept {
 pub(super) fn first_that_fit(list: impl IntoIterator<Item = Value>, bytes_max: usize) -> Vec<Value> {
     let mut bytes = 0;
     let fits = |item: &Value| {
-        bytes += item.to_string().len() + 1;
+        bytes += json_bytes(item) + 1;
         bytes <= bytes_max
     };
     list.into_iter().take_while(fits).collect()
+}
+
+/// Returns how long a value is as JSON, without writing it down: events hold hundreds that are measured.
+fn json_bytes(value: &Value) -> usize {
+    struct Counted(usize);
+    impl std::io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, value).expect("counting never fails, and names of JSON are texts");
+    counted.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_value_is_as_long_as_it_is_written() {
+        for value in [json!(null), json!("é\n\"x"), json!([1, -2.5, true, {"a": "b", "c": []}])] {
+            assert_eq!(json_bytes(&value), value.to_string().len(), "{value}");
+        }
+    }
 
     #[test]
     fn what_is_too_deep_too_long_or_too_much_is_left_out_and_counted() {

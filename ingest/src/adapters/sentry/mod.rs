@@ -3,7 +3,7 @@
 //! dropped is counted. Attachments, replays, profiles and check-ins are not what Weir is for: they are counted, too.
 //!
 //! The way of a request: it is cut into items (`envelope`), each becomes an event of ours by what it is called (`event`,
-//! `session`, `log`, `span`, `feedback`, `client_report`); what else is worth keeping fills `properties` (`kept`).
+//! `session`, `log`, `span`, `feedback`, `client_report`), errors parsed without what nobody reads (`lean`); what else is worth keeping fills `properties` (`kept`).
 //!
 //! Source: Sentry's SDK documentation, and what its SDKs for Node, browsers and Python were seen to send.
 
@@ -13,6 +13,7 @@ mod event;
 mod exception;
 mod feedback;
 mod kept;
+mod lean;
 mod log;
 mod session;
 mod span;
@@ -195,7 +196,8 @@ impl<'a> Request<'a> {
             self.refuse(RejectCode::TooLarge, &format!("a Sentry event may have at most {EVENT_BYTES_MAX} bytes"));
             return None;
         }
-        match serde_json::from_str(payload) {
+        let parsed = if kind == "event" { lean::parse(payload) } else { serde_json::from_str(payload) };
+        match parsed {
             Ok(item @ Value::Object(_)) => Some(item),
             Ok(_) => {
                 let none = NoEvent::Refused(RejectCode::InvalidJson, "a Sentry item must be a JSON object".into());

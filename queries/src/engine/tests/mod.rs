@@ -5,6 +5,7 @@ mod hostile;
 mod limits;
 mod questions;
 mod tables;
+mod views;
 
 use std::sync::Arc;
 

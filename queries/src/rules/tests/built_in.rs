@@ -277,6 +277,34 @@ fn a_wallet_is_the_workspace_else_the_account_else_the_guest() {
     assert_eq!(run("ledger_overspend", &events), ["opened w 5 block", "opened a 5 block", "opened g 5 block"]);
 }
 
+/// What a page says of who belongs to whom anybody can say: it must not join a victim's guest to a cheat, nor the reverse.
+#[test]
+fn no_rule_believes_a_bind_that_a_page_told() {
+    let binds = |trust: &str| -> Vec<Event> {
+        let bind = |n: i64| {
+            let ids = json!({"op": "bind", "trust": trust, "account_id": "a", "guest_id": format!("g{n}"), "device_id": "d",
+                "ip_prefix": "203.0.113.0/24", "session_id": format!("s{n}"), "event_id": format!("b{n}"), "browser": "Firefox"});
+            event("identities", START + n * SECOND, ids)
+        };
+        (0..12).map(bind).collect()
+    };
+    let found = |events: &[Event]| -> Vec<String> {
+        let loaded = RuleFiles::new(vec![]).load(&compiler());
+        let mut found = Vec::new();
+        for rule in &loaded.rules {
+            for &kind in &rule.headers.entities {
+                let at = START + MINUTE;
+                let answer = block_on(ask(engine(), &tables(events), rule, kind, at)).expect("an answer");
+                found.extend(answer.into_iter().map(|(entity, _)| format!("{} {entity}", rule.name)));
+            }
+        }
+        found
+    };
+    assert_eq!(found(&binds("public")), [] as [&str; 0]);
+    let told_by_a_server = found(&binds("server"));
+    assert!(told_by_a_server.contains(&"bind_farm a".to_owned()), "{told_by_a_server:?}");
+}
+
 /// A guest that is created, granted fifty credits and spends some, seconds apart.
 fn newcomer(at: i64, device: &str, guest: &str, seconds_to_grant: i64, (seconds, spent): (i64, i64)) -> Vec<Event> {
     let ids = |op: &str, amount: i64| json!({"op": op, "device_id": device, "guest_id": guest, "amount": amount});
