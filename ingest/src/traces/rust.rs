@@ -9,7 +9,7 @@ use super::frame::{Frame, Place, begins, lies_in};
 const HEAD: &str = "stack backtrace:";
 /// Where Rust's own and others' crates lie.
 const FOREIGN_PLACES: &[&str] =
-    &["/rustc/", "/rustlib/src/", ".cargo/registry/", ".cargo/git/", "library/std/", "library/core/", "library/alloc/"];
+    &["/rustc/", "/rustlib/src/", "cargo/registry/", "cargo/git/", "library/std/", "library/core/", "library/alloc/"];
 /// What is known by its name, for backtraces without places.
 const FOREIGN_PATHS: &[&str] = &[
     "std::",
