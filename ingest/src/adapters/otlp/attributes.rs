@@ -62,13 +62,11 @@ impl Attributes {
         self.0.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// Returns a Boolean; some SDKs write it as a text.
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
-        match self.0.get(name)? {
-            Value::Bool(flag) => Some(*flag),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-            _ => None,
+    /// Tells whether something is said to be so; some SDKs write Booleans as texts.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        match self.0.get(name) {
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            flag => flag == Some(&Value::Bool(true)),
         }
     }
 }

@@ -18,8 +18,9 @@ pub(super) struct Thrown<'v> {
     pub(super) ty: Option<&'v str>,
     pub(super) message: Option<&'v str>,
     stack: Option<&'v str>,
-    /// Whether it left the span it is told of; none where nothing is said.
-    escaped: Option<bool>,
+    /// Whether it is said that it left the span it is told of. Where it is said that it did not, nothing is known: SDKs say so
+    /// before they can know.
+    has_escaped: bool,
 }
 
 /// Reads an exception, if there is one.
@@ -29,7 +30,7 @@ pub(super) fn read(attributes: &Attributes) -> Option<Thrown<'_>> {
         ty,
         message,
         stack: attributes.text("exception.stacktrace"),
-        escaped: attributes.flag("exception.escaped"),
+        has_escaped: attributes.flag("exception.escaped"),
     })
 }
 
@@ -40,8 +41,8 @@ impl Thrown<'_> {
         if let Some(message) = self.message.or(said) {
             native.put("message", Value::from(cut(message, MESSAGE_BYTES_MAX)));
         }
-        if let Some(escaped) = self.escaped {
-            native.put("handled", Value::from(!escaped));
+        if self.has_escaped {
+            native.put("handled", Value::from(false));
         }
         let frames = self.frames(language.and_then(Language::from_hint));
         if !frames.is_empty() {

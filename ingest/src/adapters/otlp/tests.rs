@@ -226,12 +226,18 @@ fn an_exception_of_any_span_is_an_error_once() {
     assert_eq!(
         table(&rows, &["type", "message", "level", "handled", "culprit"]),
         [
-            ["errors", "ValueError", "x", "error", "true", "draw in /srv/draw.py"],
-            ["errors", "ValueError", "x", "error", "true", "draw in /srv/draw.py"],
+            ["errors", "ValueError", "x", "error", "-", "draw in /srv/draw.py"],
+            ["errors", "ValueError", "x", "error", "-", "draw in /srv/draw.py"],
             ["usage", "-", "-", "-", "-", "-"],
-            ["errors", "ValueError", "y", "error", "true", "draw in /srv/draw.py"],
+            ["errors", "ValueError", "y", "error", "-", "draw in /srv/draw.py"],
         ]
     );
+    let given = json!({"exception.type": "E", "exception.escaped": "True"});
+    let escaped = span(
+        json!({"parentSpanId": child, "kind": 1, "events": [{"name": "exception", "attributes": attributes(&given)}]}),
+    );
+    let rows = judged(&house, Signal::Traces, &[escaped]);
+    assert_eq!(table(&rows, &["type", "handled"]), [["errors", "E", "false"]]);
     let many = span(json!({"events": vec![thrown("z"); 50]}));
     let translation = translated(&house, Signal::Traces, &[many]);
     assert_eq!((translation.events.len(), translation.skipped["exception"]), (11, 40));
