@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::engine::Tables;
 
-const TABLES: &[&str] = &["credits", "devices", "errors", "identities", "issue_states", "logs", "payments", "sessions", "usage"];
+const TABLES: &[&str] =
+    &["credits", "devices", "errors", "identities", "issue_states", "logs", "payments", "sessions", "usage"];
 const TEXTS: &[&str] = &[
     "account_id",
     "api_key_id",
@@ -56,7 +57,8 @@ const TEXTS: &[&str] = &[
     "type",
     "workspace_id",
 ];
-const INTEGERS: &[&str] = &["amount", "asn", "balance_after", "duration_ms", "errors", "grouping_version", "quantity", "seq"];
+const INTEGERS: &[&str] =
+    &["amount", "asn", "balance_after", "duration_ms", "errors", "grouping_version", "quantity", "seq"];
 const TIMES: &[&str] = &["received_at", "started", "ts"];
 const FLAGS: &[&str] = &["handled", "is_bot", "is_regressed"];
 

@@ -34,6 +34,8 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// None of the forms that the client accepts is ours.
     NotAcceptable,
+    /// The body is of no form that is taken here; the message names those that are.
+    UnsupportedMedia(&'static str),
     /// The request is malformed; the message names the field.
     Invalid(Cow<'static, str>),
     /// The state of things does not allow it now: message and what to do.
@@ -172,6 +174,9 @@ impl Problem {
                 "forms are application/json, application/x-ndjson, text/csv, application/vnd.apache.arrow.stream and \
                     application/vnd.apache.parquet",
             ),
+            Self::UnsupportedMedia(message) => {
+                Answer::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+            }
             Self::Invalid(message) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
             Self::Conflict(message, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
             Self::TooLarge(message) => Answer::new(S::PAYLOAD_TOO_LARGE, "too_large", message),
@@ -340,6 +345,12 @@ impl Problem {
         (answer.status, answer.headers(), serde_json::to_value(answer.shape()).expect("text and numbers are JSON"))
     }
 
+    /// Returns the public message beside the response, for answers that tell it in a form of their own.
+    pub(crate) fn into_message_and_response(self) -> (String, Response) {
+        let answer = self.answer();
+        (answer.message.clone(), answer.into_response())
+    }
+
     /// Returns the body alone, for answers that hold several results.
     pub(crate) fn into_shape(self) -> serde_json::Value {
         serde_json::to_value(self.answer().shape()).expect("text and numbers are JSON")
@@ -348,9 +359,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let answer = self.answer();
-        let body = serde_json::to_vec(&answer.shape()).expect("text and numbers are JSON");
-        (answer.status, answer.headers(), body).into_response()
+        self.answer().into_response()
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.shape()).expect("text and numbers are JSON");
+        (self.status, self.headers(), body).into_response()
     }
 }
 

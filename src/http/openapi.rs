@@ -70,6 +70,7 @@ fn of_sdk(path: &str, summary: &str) -> Operation {
         ("401", "No known key, neither in head nor in address or body; on Sentry's paths 403"),
         ("403", "The key may not send, or this page may not use it"),
         ("413", "Over a limit"),
+        ("415", "OTLP: neither protobuf nor JSON; elsewhere a Content-Encoding that is not known"),
         ("429", "The key's rate is used up"),
         ("503", "Overloaded, or still replaying; see Retry-After"),
     ];

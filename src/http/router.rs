@@ -9,7 +9,7 @@ use tower_http::compression::CompressionLayer;
 
 use super::error::Problem;
 use super::routes::Routes;
-use super::sdk::{posthog, segment, sentry};
+use super::sdk::{otlp, posthog, segment, sentry};
 use super::{
     App, artifacts, audit, backtest, check, cors, entities, events, grouping, health, issues, keys, labels, openapi,
     own_rules, pages, queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
@@ -91,6 +91,8 @@ pub(super) fn sdks() -> Routes {
     const BATCH: &str = "PostHog: a batch, answered event by event";
     const RECORDINGS: &str = "PostHog: session recordings; they are let go";
     const ENVELOPE: &str = "Sentry: an envelope of events, sessions, logs, transactions and reports";
+    const LOGS: &str = "OTLP: log records, in protobuf or JSON";
+    const TRACES: &str = "OTLP: spans, in protobuf or JSON";
     let (get, post) = (Method::GET, Method::POST);
     let calls = ["/v1/track", "/v1/identify", "/v1/alias", "/v1/page", "/v1/screen", "/v1/group", "/v1/batch"];
     let short = ["/v1/t", "/v1/i", "/v1/a", "/v1/p", "/v1/s", "/v1/g", "/v1/b"];
@@ -107,7 +109,9 @@ pub(super) fn sdks() -> Routes {
         .sdk(get.clone(), &["/array/{key}/config"], CONFIG, posthog::config)
         .sdk(get, &["/array/{key}/config.js"], CONFIG, posthog::config_script)
         .sdk(post.clone(), &["/api/{project}/envelope"], ENVELOPE, sentry::receive)
-        .sdk(post, &["/api/{project}/store"], "Sentry: one event, from older libraries", sentry::receive_store)
+        .sdk(post.clone(), &["/api/{project}/store"], "Sentry: one event, from older libraries", sentry::receive_store)
+        .sdk(post.clone(), &["/v1/logs"], LOGS, otlp::receive_logs)
+        .sdk(post, &["/v1/traces"], TRACES, otlp::receive_traces)
 }
 
 /// What people see. Pages send those who are not signed in to the form.

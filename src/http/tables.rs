@@ -56,8 +56,10 @@ struct Catalogue {
 #[derive(Serialize)]
 struct Table {
     name: &'static str,
-    partition: &'static str,
-    retention_days: i64,
+    /// The column by which its files are divided; none for what is kept in memory.
+    partition: Option<&'static str>,
+    /// For how long a row is kept; none: until it is replaced.
+    retention_days: Option<i64>,
     columns: Vec<Described>,
 }
 
@@ -98,12 +100,34 @@ struct ViewColumn {
         read them; the same of the views; the purposes")))]
 pub(crate) async fn list(auth: Authorized<Query>, State(app): State<App>) -> Result<Response, Problem> {
     let may_read = |purpose| auth.key.purposes.has(purpose);
-    let tables = Kind::ALL.into_iter().map(|kind| describe(kind, may_read)).collect();
+    let mut tables: Vec<Table> = Kind::ALL.into_iter().map(|kind| describe(kind, may_read)).collect();
+    tables.push(issue_states());
     // What a key sees of a view is what its SQL finds there.
     let over = app.engine.views_over(app.tables(&auth.key)?).await?;
     let views = ::queries::views().iter().map(|view| describe_view(view, over.get(view.name))).collect();
     let purposes = [Purpose::Operate, Purpose::Product, Purpose::Reliability, Purpose::Billing, Purpose::Abuse];
     Ok(super::json(&Catalogue { tables, views, purposes }))
+}
+
+fn issue_states() -> Table {
+    let column = |(name, ty, doc): (&'static str, &str, &'static str)| Described {
+        name,
+        ty: ty.to_owned(),
+        purpose: Purpose::Reliability,
+        doc,
+        visible: true,
+    };
+    let columns = [
+        ("issue_id", "text", "the issue that somebody decided about"),
+        ("status", "text", "open, resolved or ignored, as of now"),
+        ("is_regressed", "boolean", "open because it came back after it was resolved"),
+        ("in_release", "text", "the release it is resolved in; null: altogether"),
+        ("until", "timestamptz", "ignored until then; null: no such time"),
+        ("until_events", "bigint", "ignored until so many more errors; null: no such number"),
+        ("changed_at", "timestamptz", "when it was decided, or came back"),
+        ("changed_by", "text", "the name of the key that decided; weir, where an error did"),
+    ];
+    Table { name: "issue_states", partition: None, retention_days: None, columns: columns.map(column).into() }
 }
 
 fn describe_view(view: &'static ::queries::View, seen: Option<&Vec<(String, String)>>) -> View {
@@ -137,8 +161,8 @@ fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {
     });
     Table {
         name: kind.table(),
-        partition: partition.column(),
-        retention_days: kind.retention_days(),
+        partition: Some(partition.column()),
+        retention_days: Some(kind.retention_days()),
         columns: columns.chain([own]).collect(),
     }
 }

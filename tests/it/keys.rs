@@ -23,6 +23,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("POST", "/v1/track", SENDS),
     ("POST", "/api/{project}/envelope", SENDS),
     ("POST", "/api/{project}/store", SENDS),
+    ("POST", "/v1/logs", SENDS),
+    ("POST", "/v1/traces", SENDS),
     ("POST", "/v1/t", SENDS),
     ("POST", "/v1/identify", SENDS),
     ("POST", "/v1/i", SENDS),

@@ -1,6 +1,7 @@
 //! What SDKs of other products send, put into the words of `POST /v1/events`. One file or folder a protocol (`segment`,
-//! `posthog`, `sentry`), none knowing the others; what they share is small: who an id means (`ids`), whose clock a time is by
-//! (`clock`), stack frames (`frames`), the event being written (`native`), the key in a body (`key`). Not HTTP, and not
+//! `posthog`, `sentry`, `otlp`), none knowing the others; what they share is small: who an id means (`ids`), whose clock a time
+//! is by (`clock`), stack frames (`frames`), the event being written (`native`) and what else of it is kept (`kept`), the key
+//! in a body (`key`). Not HTTP, and not
 //! what an event may hold: every translated event goes to the `judge` like any other.
 //!
 //! A protocol is a function from a body's bytes to a [`Translation`]; a body that cannot be read at all is a `BodyError`.
@@ -8,9 +9,11 @@
 mod clock;
 mod frames;
 mod ids;
+mod kept;
 mod key;
 mod list;
 mod native;
+pub mod otlp;
 pub mod posthog;
 pub mod segment;
 pub mod sentry;

@@ -152,6 +152,11 @@ pub(super) fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     Cow::Owned(scrub::cut(&scrubbed, bytes_max).to_owned())
 }
 
+/// Returns an address without what may be personal in it.
+pub(super) fn without_query(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// Tells whether the judge will take a text as an id.
 pub(super) fn is_opaque(id: &str) -> bool {
     (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control) && scrub::id_offence(id).is_none()

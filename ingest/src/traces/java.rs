@@ -37,6 +37,11 @@ const FOREIGN: &[&str] = &[
     "io.quarkus.",
     "io.ktor.",
     "io.grpc.",
+    "io.github.resilience4j.",
+    "io.reactivex.",
+    "io.lettuce.",
+    "redis.clients.",
+    "feign.",
     "io.opentelemetry.",
     "reactor.",
     "okhttp3.",
@@ -87,7 +92,9 @@ pub(super) fn frame(line: &str) -> Option<Frame<'_>> {
     let (class, function) = name.rsplit_once('.')?;
     let class = without_module(without_address(class));
     let place = if is_file { source } else { Place { file: "", ..source } };
-    Some(Frame { in_app: Some(!begins(class, FOREIGN)), ..Frame::new(class, function).at(place) })
+    // What was made while the program ran, proxies and lambdas, is nobody's code, and is named anew each time.
+    let is_made = !is_file && class.contains("$$");
+    Some(Frame { in_app: Some(!(is_made || begins(class, FOREIGN))), ..Frame::new(class, function).at(place) })
 }
 
 /// Takes off where a class of a lambda lies in memory: `Foo$$Lambda/0x00007f`.
@@ -123,7 +130,7 @@ mod tests {
             [
                 "+ com.acme.Board Board.java draw 12",
                 "- java.util.ArrayList ArrayList.java forEach 1511",
-                "+ com.acme.Board$$Lambda$14 run",
+                "- com.acme.Board$$Lambda$14 run",
                 "+ com.acme.MainKt Main.kt main",
             ]
         );

@@ -17,7 +17,24 @@ const FOREIGN_SCHEMES: &[&str] = &[
     "safari-web-extension://",
     "webkit-masked-url:",
 ];
-const FOREIGN_PLACES: &[&str] = &["node_modules/", "webpack/runtime/", "webpack/bootstrap"];
+const FOREIGN_PLACES: &[&str] = &[
+    "node_modules/",
+    "webpack/runtime/",
+    "webpack/bootstrap",
+    // What bundlers put others' code into.
+    "/vendor-",
+    "/vendor.",
+    "/vendors-",
+    "/vendors.",
+    "/vendors~",
+    "/_next/static/chunks/webpack-",
+    "/_next/static/chunks/framework-",
+    "/_next/static/chunks/polyfills-",
+    // Where pages load it from.
+    "//cdn.jsdelivr.net/npm/",
+    "//unpkg.com/",
+    "//www.googletagmanager.com/",
+];
 const NATIVE: &[&str] = &["native", "[native code]"];
 
 /// Reads a text. A cause stands indented below the error, as Node prints it.
@@ -150,7 +167,7 @@ mod tests {
     #[test]
     fn firefox_and_safari() {
         let text = "draw/<@https://a.example/npm/@acme/app.js:3:14\nasync*run@https://a.example/app.js line 9 > eval:1:1\n\
-            @https://a.example/app.js:5:6\nforEach@[native code]\nglobal code@https://a.example/:7:8\n\
+            @https://a.example/app.js:5:6\na@https://a.example/assets/vendor-react-Z3BD.js:1:9\nforEach@[native code]\nglobal code@https://a.example/:7:8\n\
             https://a.example/@acme/x.js:1:2\n@moz-extension://0123/x.js:1:1\n";
         assert_eq!(
             frames(text, Language::JavaScript),
@@ -158,6 +175,7 @@ mod tests {
                 "+ https://a.example/npm/@acme/app.js draw/< 3:14",
                 "+ https://a.example/app.js run 9",
                 "+ https://a.example/app.js 5:6",
+                "- https://a.example/assets/vendor-react-Z3BD.js a 1:9",
                 "- forEach",
                 "+ https://a.example/ global code 7:8",
                 "+ https://a.example/@acme/x.js 1:2",

@@ -47,6 +47,19 @@ const LANGUAGES: [Language; 6] =
     [Language::Python, Language::Go, Language::Rust, Language::Java, Language::Dotnet, Language::JavaScript];
 
 impl Language {
+    /// Reads what an SDK calls its language.
+    pub(crate) fn from_hint(hint: &str) -> Option<Self> {
+        Some(match hint {
+            "python" => Self::Python,
+            "go" => Self::Go,
+            "rust" => Self::Rust,
+            "java" | "kotlin" | "android" => Self::Java,
+            "dotnet" => Self::Dotnet,
+            "nodejs" | "webjs" | "javascript" => Self::JavaScript,
+            _ => return None,
+        })
+    }
+
     fn has_frame(self, line: &str) -> bool {
         match self {
             Self::Python => python::is_frame(line),

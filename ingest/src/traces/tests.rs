@@ -93,6 +93,7 @@ fn shown(frame: &Frame<'_>) -> String {
 fn a_wrong_hint_is_not_believed_and_prose_has_no_frames() {
     let text = "Error: x\n    at draw (/srv/app.js:3:14)\n";
     assert_eq!(read(text, Some(Language::Python)).len(), 1);
+    assert_eq!(Language::from_hint("nodejs"), Some(Language::JavaScript));
     for none in ["", "\n", "it failed", "at", "TypeError: x is undefined", "at draw"] {
         assert_eq!(read(none, Some(Language::Go)), [], "{none}");
     }

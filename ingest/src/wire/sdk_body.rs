@@ -72,8 +72,12 @@ fn decompressed(body: Bytes, content_encoding: Option<&str>, limits: &Limits) ->
         // They have no magic bytes, and may look like the beginning of JSON.
         Some("br" | "deflate") => {
             let opened = decompress(body.clone(), content_encoding, limits);
-            let is_lie = matches!(opened, Err(BodyError::Unreadable(_))) && looks_plain(&body);
-            if is_lie { decompress(body, Some("identity"), limits) } else { opened }
+            // Plain JSON may pass for compressed nonsense: some decoders take it, others do not.
+            let is_nonsense = match &opened {
+                Ok(opened) => !looks_plain(opened),
+                Err(error) => matches!(error, BodyError::Unreadable(_)),
+            };
+            if is_nonsense && looks_plain(&body) { decompress(body, Some("identity"), limits) } else { opened }
         }
         Some(_) if !looks_plain(&body) => decompress(body, content_encoding, limits),
         _ => decompress(body, Some("identity"), limits),

@@ -5,6 +5,7 @@
 
 pub(crate) mod cors;
 mod key;
+pub(crate) mod otlp;
 pub(crate) mod posthog;
 pub(crate) mod segment;
 pub(crate) mod sentry;

@@ -4,6 +4,7 @@
 mod bodies;
 mod keys;
 mod origins;
+mod otlp;
 mod sentry;
 
 use base64::Engine;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::kept::{Kept, first_that_fit};
 use super::{Native, NoEvent, Request, clock, exception, text};
-use crate::adapters::native::cut;
+use crate::adapters::kept::{Kept, first_that_fit};
+use crate::adapters::native::{cut, without_query};
 use crate::kind::Kind;
 use crate::scrub;
 
@@ -134,11 +134,6 @@ impl Request<'_> {
 /// Returns one of an event's contexts.
 pub(super) fn context<'v>(item: &'v Value, name: &str) -> Option<&'v Value> {
     item.get("contexts")?.get(name)
-}
-
-/// Returns an address without what may be personal in it.
-pub(super) fn without_query(address: &str) -> &str {
-    address.split(['?', '#']).next().unwrap_or_default()
 }
 
 fn sdk(item: &Value) -> Option<String> {

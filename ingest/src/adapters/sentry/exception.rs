@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::kept::first_that_fit;
 use super::text;
 use crate::adapters::frames;
-use crate::adapters::native::cut;
+use crate::adapters::kept::first_that_fit;
+use crate::adapters::native::{cut, without_query};
 
 /// Nearest first; a chain is followed by its order on the wire, so that one in a circle ends as well.
 const CAUSES_MAX: usize = 10;
@@ -67,7 +67,7 @@ pub(super) fn level(level: &str) -> Option<&'static str> {
 pub(super) fn frames_text(item: &Value) -> Vec<&str> {
     let frames = list(item).into_iter().filter_map(|one| one.get("stacktrace")?.get("frames")?.as_array()).flatten();
     let files = frames.flat_map(|frame| [text(frame, "abs_path"), text(frame, "filename")]);
-    files.flatten().map(super::event::without_query).collect()
+    files.flatten().map(without_query).collect()
 }
 
 /// Returns the exceptions, causes first; older SDKs write an array, others `{values}`, the oldest a single one.

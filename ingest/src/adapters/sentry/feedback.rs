@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::event::context;
-use super::kept::Kept;
 use super::{Native, NoEvent, Request, event_id, text};
+use crate::adapters::kept::Kept;
 use crate::adapters::native::cut;
 use crate::kind::Kind;
 

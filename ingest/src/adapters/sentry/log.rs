@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::kept::Kept;
 use super::{Native, NoEvent, Request, exception, text};
+use crate::adapters::kept::Kept;
 use crate::adapters::native::{cut, is_opaque};
 use crate::kind::Kind;
 

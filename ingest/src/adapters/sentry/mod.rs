@@ -3,7 +3,8 @@
 //! dropped is counted. Attachments, replays, profiles and check-ins are not what Weir is for: they are counted, too.
 //!
 //! The way of a request: it is cut into items (`envelope`), each becomes an event of ours by what it is called (`event`,
-//! `session`, `log`, `span`, `feedback`, `client_report`), errors parsed without what nobody reads (`lean`); what else is worth keeping fills `properties` (`kept`).
+//! `session`, `log`, `span`, `feedback`, `client_report`), errors parsed without what nobody reads (`lean`); what else is worth
+//! keeping fills `properties`.
 //!
 //! Source: Sentry's SDK documentation, and what its SDKs for Node, browsers and Python were seen to send.
 
@@ -12,7 +13,6 @@ mod envelope;
 mod event;
 mod exception;
 mod feedback;
-mod kept;
 mod lean;
 mod log;
 mod session;

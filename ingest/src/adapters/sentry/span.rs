@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
-use super::event::{context, without_query};
-use super::kept::Kept;
+use super::event::context;
 use super::log::Attributes;
 use super::{Native, NoEvent, Request, duration_ms, text};
+use crate::adapters::kept::Kept;
+use crate::adapters::native::without_query;
 use crate::kind::Kind;
 
 const UNLABELED: &str = "<unlabeled transaction>";

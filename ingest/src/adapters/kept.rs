@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::adapters::native::cut;
+use super::native::cut;
 
 /// All of an event's properties.
 const BYTES_MAX: usize = 14 << 10;
