@@ -3,7 +3,7 @@
 use clap::Args;
 use datafusion::datasource::empty::EmptyTable;
 use ingest::{Kind, TableSchema};
-use queries::{Catalogue, Engine, EngineConfig, Params, Tables};
+use queries::{Catalogue, Engine, EngineConfig, Tables};
 use std::sync::Arc;
 
 use super::serve::{ServeArgs, config_of};
@@ -46,11 +46,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
     let engine = Engine::new(EngineConfig::new(&spill), Vec::new())?;
     let runtime = tokio::runtime::Runtime::new()?;
     for query in catalogue.list() {
-        let planned = match query.bind(&Params::default(), clock::now()) {
-            Ok(params) => runtime.block_on(engine.check(&query.sql, &params, empty_tables())),
-            // A parameter without a default: its absence is the caller's to mend, the text is checked by its case.
-            Err(error) => Err(error),
-        };
+        let planned = query.bind_to_plan(clock::now());
+        let planned = planned.and_then(|params| runtime.block_on(engine.check(&query.sql, &params, empty_tables())));
         match planned {
             Ok(()) => print_line(format_args!("query           ok  {}", query.name))?,
             Err(error) => {

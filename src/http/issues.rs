@@ -52,7 +52,7 @@ impl From<ReviewError> for Problem {
         ("since" = Option<String>, Query, description = "Only errors received since count; RFC 3339, epoch milliseconds or an \
             offset like -24h. Default: 30 days"),
         ("limit" = Option<i64>, Query, description = "At most 1000. Default: 100")),
-    responses((status = 200, description = "issues: issue_id, type, message, culprit, level, status, is_regressed, \
+    responses((status = 200, description = "issues: id (issue_id in SQL), type, message, culprit, level, status, is_regressed, \
         in_release, first_seen, last_seen, first_release, last_release, events, unhandled, people, workspaces; truncated"),
         (status = 400, description = "Unknown or malformed parameter")))]
 pub(crate) async fn list(
@@ -64,7 +64,8 @@ pub(crate) async fn list(
     let limit = page(&mut params)?;
     app.issues.catch_up(&app.ingest).await?;
     let found = ask_stored(&app, "issues", params, &app.tables(&auth.key)?, limit).await?;
-    Ok(answer(&json!({"issues": found.rows, "truncated": found.is_truncated})))
+    let issues: Vec<_> = found.rows.into_iter().map(identified).collect();
+    Ok(answer(&json!({"issues": issues, "truncated": found.is_truncated})))
 }
 
 /// Shows one issue.
@@ -88,7 +89,7 @@ pub(crate) async fn show(
     let tables = app.tables(&auth.key)?;
     let rows =
         async |name: &str| Ok::<_, Problem>(ask_stored(&app, name, params.clone(), &tables, ROWS_MAX).await?.rows);
-    let Some(mut issue) = rows("issues").await?.pop() else {
+    let Some(mut issue) = rows("issues").await?.pop().map(identified) else {
         return Err(ReviewError::Unknown(id).into());
     };
     if let Some(state) = app.issues.state_of(&id) {
@@ -195,7 +196,7 @@ pub(crate) struct NewStatus {
 /// Decides about an issue.
 #[utoipa::path(patch, path = "/v1/issues/{id}", tag = "issues", summary = "Open, resolve or ignore an issue",
     params(("id" = String, Path)), request_body = NewStatus,
-    responses((status = 200, description = "In force and durable: issue_id, status, is_regressed, in_release, until, \
+    responses((status = 200, description = "In force and durable: id, status, is_regressed, in_release, until, \
         until_events, changed_at, changed_by"),
         (status = 400, description = "Fields that do not go together"), (status = 404, description = "No such issue")))]
 pub(crate) async fn decide(
@@ -213,7 +214,7 @@ pub(crate) async fn decide(
     let decision = Decision { status: new.status, in_release: new.in_release, until, until_events: new.until_events };
     let by = By { actor: &auth.key.name, at: clock::now() };
     let state = app.issues.decide(&app.ingest, &id, decision, by).await?;
-    let mut shown = Map::from_iter([("issue_id".to_owned(), json!(id))]);
+    let mut shown = identified(Map::from_iter([("issue_id".to_owned(), json!(id))]));
     shown.extend(decided(&state));
     Ok(answer(&shown))
 }
@@ -230,7 +231,7 @@ pub(crate) struct Merged {
 #[utoipa::path(post, path = "/v1/issues/{id}/merge", tag = "issues", summary = "Merge issues into this one",
     params(("id" = String, Path)), request_body = Merged,
     description = "Errors of the past move as well; nothing is rewritten, and a split undoes it.",
-    responses((status = 200, description = "Durable: issue_id and its hashes"),
+    responses((status = 200, description = "Durable: id and its hashes"),
         (status = 404, description = "One of them is no issue")))]
 pub(crate) async fn merge(
     auth: Authorized<Review>,
@@ -242,7 +243,7 @@ pub(crate) async fn merge(
     let merged: Merged = parse(&body.bytes)?;
     let by = By { actor: &auth.key.name, at: clock::now() };
     app.issues.merge(&app.ingest, &id, &merged.issues, by).await?;
-    Ok(answer(&json!({"issue_id": id, "hashes": app.issues.hashes_of(&id)})))
+    Ok(answer(&json!({"id": id, "issue_id": id, "hashes": app.issues.hashes_of(&id)})))
 }
 
 /// The body of `POST /v1/issues/{id}/split`.
@@ -256,7 +257,7 @@ pub(crate) struct Split {
 /// Splits an issue.
 #[utoipa::path(post, path = "/v1/issues/{id}/split", tag = "issues", summary = "Make an issue of its own of some of its hashes",
     params(("id" = String, Path)), request_body = Split,
-    responses((status = 200, description = "Durable: the new issue_id and its hashes"),
+    responses((status = 200, description = "Durable: the new id and its hashes"),
         (status = 400, description = "A hash is not of this issue, or none would be left"),
         (status = 404, description = "No such issue")))]
 pub(crate) async fn split(
@@ -269,7 +270,7 @@ pub(crate) async fn split(
     let split: Split = parse(&body.bytes)?;
     let by = By { actor: &auth.key.name, at: clock::now() };
     let new = app.issues.split(&app.ingest, &id, &split.hashes, by).await?;
-    Ok(answer(&json!({"issue_id": new, "hashes": app.issues.hashes_of(&new)})))
+    Ok(answer(&json!({"id": new, "issue_id": new, "hashes": app.issues.hashes_of(&new)})))
 }
 
 fn decided(state: &IssueState) -> Map<String, Value> {
@@ -286,6 +287,14 @@ fn decided(state: &IssueState) -> Map<String, Value> {
         return Map::new();
     };
     decided
+}
+
+/// Calls the issue's id `id`, as paths do, beside the name that it has in SQL.
+fn identified(mut issue: Map<String, Value>) -> Map<String, Value> {
+    if let Some(id) = issue.get("issue_id").cloned() {
+        issue.insert("id".to_owned(), id);
+    }
+    issue
 }
 
 /// Reads what the tables keep as JSON text.

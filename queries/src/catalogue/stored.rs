@@ -146,6 +146,18 @@ impl StoredQuery {
         self.params.iter().map(|param| Ok((param.name.clone(), self.bind_one(param, given, now)?))).collect()
     }
 
+    /// Binds what a query can be planned with, not run: defaults, and nulls where there are none.
+    ///
+    /// # Errors
+    /// A default that cannot be read.
+    pub fn bind_to_plan(&self, now: i64) -> Result<Params, QueryError> {
+        let bound = self.params.iter().map(|param| match &param.default {
+            Some(_) => Ok((param.name.clone(), self.bind_one(param, &Params::new(), now)?)),
+            None => Ok((param.name.clone(), param.ty.null())),
+        });
+        bound.collect()
+    }
+
     fn bind_one(&self, param: &Param, given: &Params, now: i64) -> Result<Value, QueryError> {
         let read = |value: &Value| {
             param.ty.read(value, now).map_err(|wanted| {

@@ -61,11 +61,7 @@ async fn every_query_has_a_case_and_plans_with_its_defaults() {
     let cases: Vec<String> = case_dirs().into_iter().map(|(name, _)| name).collect();
     for query in catalogue.list() {
         assert!(cases.contains(&query.name), "{} has no case", query.name);
-        let mut given = Params::new();
-        for param in query.params.iter().filter(|param| param.name == "issue") {
-            given.insert(param.name.clone(), json!("iss_a"));
-        }
-        let params = query.bind(&given, NOW).unwrap();
+        let params = query.bind_to_plan(NOW).unwrap();
         engine.check(&query.sql, &params, tables("")).await.unwrap_or_else(|error| panic!("{}: {error:?}", query.name));
     }
 }
