@@ -1,7 +1,7 @@
 --! title: errors that are one bug, with what was decided about them and their figures
 --! column: issue_id text? -- the issue
---! column: status text? -- open, resolved or ignored
---! column: is_regressed boolean? -- open because it came back after it was resolved
+--! column: status text -- open, resolved or ignored
+--! column: is_regressed boolean -- open because it came back after it was resolved
 --! column: in_release text? -- the release it is resolved in
 --! column: type text? -- exception type of its newest error
 --! column: message text? -- message of its newest error
