@@ -1,6 +1,7 @@
 //! Another version of the rules by which errors are grouped: what it would make of the errors of the past, and putting it in
 //! force. Rows are not rewritten: what is written is which of their present hashes belong together from now on.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -142,8 +143,9 @@ fn grouper(version: i64, rules: Vec<FrameRule>) -> Result<Grouper, ReviewError> 
 /// errors have, unless another issue has more of it.
 fn regroup(groups: &[Group], version: i64) -> (Regrouping, Links) {
     let issue_of_group = joined(groups);
+    let home_of_group = homes(groups, &issue_of_group);
     let mut events: BTreeMap<(usize, &str), i64> = BTreeMap::new();
-    for (group, issue) in groups.iter().zip(&issue_of_group) {
+    for (group, issue) in groups.iter().zip(&home_of_group) {
         *events.entry((*issue, &group.issue)).or_default() += group.events;
     }
     let mut by_events: Vec<((usize, &str), i64)> = events.iter().map(|(key, events)| (*key, *events)).collect();
@@ -163,8 +165,22 @@ fn regroup(groups: &[Group], version: i64) -> (Regrouping, Links) {
             ids.insert(*issue, id.into());
         }
     }
-    let links = links(groups, &issue_of_group, &ids);
-    (told(groups, &issue_of_group, &ids, version), links)
+    let links = links(groups, &issue_of_group, &home_of_group, &ids);
+    (told(groups, &home_of_group, &ids, version), links)
+}
+
+/// Returns for each group which issue its rows go to: rows with the same hashes are told apart by nothing, and stay together
+/// where most of them belong. Only errors that come are told apart.
+fn homes(groups: &[Group], issue_of_group: &[usize]) -> Vec<usize> {
+    let mut events: HashMap<Hashes, BTreeMap<usize, i64>> = HashMap::new();
+    for (group, issue) in groups.iter().zip(issue_of_group) {
+        *events.entry(group.now).or_default().entry(*issue).or_default() += group.events;
+    }
+    let most = |group: &Group| {
+        let issues = &events[&group.now];
+        issues.iter().max_by_key(|(issue, events)| (**events, Reverse(**issue))).map_or(0, |(issue, _)| *issue)
+    };
+    groups.iter().map(most).collect()
 }
 
 /// Returns for each group which of the issues it is in, by the other rules: an error joins the issue that knows either of its
@@ -186,11 +202,11 @@ fn joined(groups: &[Group]) -> Vec<usize> {
     sets.into_labeling()
 }
 
-fn links(groups: &[Group], issue_of_group: &[usize], ids: &HashMap<usize, Arc<str>>) -> Links {
+fn links(groups: &[Group], issue_of_group: &[usize], home_of_group: &[usize], ids: &HashMap<usize, Arc<str>>) -> Links {
     let mut map = IssueMap::default();
     let mut links = Links::new();
-    for (group, issue) in groups.iter().zip(issue_of_group) {
-        let Some(id) = ids.get(issue) else { continue };
+    for ((group, issue), home) in groups.iter().zip(issue_of_group).zip(home_of_group) {
+        let (Some(id), Some(home)) = (ids.get(issue), ids.get(home)) else { continue };
         for hash in group.then.iter() {
             if map.issue_of_hash(hash).is_none() {
                 map.give(&[hash], id);
@@ -198,17 +214,17 @@ fn links(groups: &[Group], issue_of_group: &[usize], ids: &HashMap<usize, Arc<st
             }
         }
         // Rows of the past keep their hashes: all of them together say which issue they are in now.
-        if group.now != group.then || group.issue != *id {
-            links.extend(group.now.together().map(|hash| (hash, Arc::clone(id))));
+        if group.now != group.then || group.issue != *home {
+            links.extend(group.now.together().map(|hash| (hash, Arc::clone(home))));
         }
     }
     links
 }
 
-fn told(groups: &[Group], issue_of_group: &[usize], ids: &HashMap<usize, Arc<str>>, version: i64) -> Regrouping {
+fn told(groups: &[Group], home_of_group: &[usize], ids: &HashMap<usize, Arc<str>>, version: i64) -> Regrouping {
     let mut olds: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut news: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (group, issue) in groups.iter().zip(issue_of_group) {
+    for (group, issue) in groups.iter().zip(home_of_group) {
         let Some(id) = ids.get(issue) else { continue };
         olds.entry(&group.issue).or_default().insert(id);
         news.entry(id).or_default().insert(&group.issue);
@@ -276,6 +292,16 @@ mod tests {
         assert_eq!((&*of(1, 2), &*of(1, 4), &*of(5, 2)), ("iss_a", "iss_a", "iss_a"));
         assert_eq!(of(1, 3), of(6, 3));
         assert_ne!(&*of(1, 3), "iss_a");
+    }
+
+    #[test]
+    fn rows_that_nothing_tells_apart_stay_together_and_new_errors_do_not() {
+        let groups = [group((1, 1), (5, 5), "iss_a", 2), group((1, 1), (6, 6), "iss_a", 3)];
+        let (told, map) = applied(&groups);
+        assert_eq!((told.before, told.after), (1, 1));
+        let of = |hash| map.issue_of(hashes(hash, hash)).unwrap();
+        assert_eq!((&*of(1), &*of(6)), ("iss_a", "iss_a"));
+        assert_ne!(&*of(5), "iss_a");
     }
 
     #[test]
