@@ -11,6 +11,7 @@ mod buffer;
 mod client_drops;
 mod columns;
 mod dedupe;
+mod digest;
 mod disk;
 mod enrich;
 mod error;

@@ -42,6 +42,5 @@ pub(super) async fn ask(
 }
 
 fn found(table: JsonTable) -> Found {
-    let named = |row: Vec<Value>| table.columns.iter().map(|column| column.name.clone()).zip(row).collect();
-    Found { rows: table.rows.into_iter().map(named).collect(), is_truncated: table.truncated }
+    Found { is_truncated: table.truncated, rows: table.into_objects() }
 }

@@ -52,8 +52,7 @@ pub(crate) async fn run(
     Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let wanted: Wanted = super::parse(&body.bytes)?;
+    let wanted: Wanted = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let range = wanted.range(clock::now())?;
     let rule = match (&wanted.sql, app.rulebook.get(&id)) {
         (None, None) => return Err(unknown(&id)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -70,6 +71,14 @@ impl BodyReader {
             next = self.next(&mut body, start, bytes.len()).await?;
         }
         Ok(ReadBody { bytes: Bytes::from(bytes), _permit: permit })
+    }
+
+    /// Reads a JSON body of ours of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read) and of `parse`.
+    pub(crate) async fn read_json<T: DeserializeOwned>(&self, body: Body, bytes_max: usize) -> Result<T, Problem> {
+        super::parse(&self.read(body, bytes_max).await?.bytes)
     }
 
     async fn next(&self, body: &mut Body, start: Instant, received: usize) -> Result<Option<Bytes>, Problem> {

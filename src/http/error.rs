@@ -339,16 +339,10 @@ impl Problem {
         self.answer().message
     }
 
-    /// Returns status, headers and body, for tools that look for something more in it.
+    /// Returns status, headers and body, for answers that tell of it in a form of their own.
     pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, serde_json::Value) {
         let answer = self.answer();
         (answer.status, answer.headers(), serde_json::to_value(answer.shape()).expect("text and numbers are JSON"))
-    }
-
-    /// Returns the public message beside the response, for answers that tell it in a form of their own.
-    pub(crate) fn into_message_and_response(self) -> (String, Response) {
-        let answer = self.answer();
-        (answer.message.clone(), answer.into_response())
     }
 
     /// Returns the body alone, for answers that hold several results.
@@ -359,14 +353,9 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.answer().into_response()
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self.shape()).expect("text and numbers are JSON");
-        (self.status, self.headers(), body).into_response()
+        let answer = self.answer();
+        let body = serde_json::to_vec(&answer.shape()).expect("text and numbers are JSON");
+        (answer.status, answer.headers(), body).into_response()
     }
 }
 

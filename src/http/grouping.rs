@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Authorized, Query, Review};
 use super::error::Problem;
-use super::{App, blocking, json as answer, parse};
+use super::{App, blocking, json as answer, to_its_end};
 use crate::clock;
 use crate::control::By;
 
@@ -50,10 +50,13 @@ pub(crate) async fn show(_auth: Authorized<Query>, State(app): State<App>) -> Re
     responses((status = 200, description = "Nothing has changed: version, events, before and after (issues), merged (into, \
         issues), split (issue, into); at most a hundred of each are named"),
         (status = 400, description = "A rule that names nothing, or a pattern that is too long")))]
-pub(crate) async fn preview(auth: Authorized<Review>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
-    let _ = auth;
-    let rules = read(&app, body).await?;
-    Ok(answer(&app.issues.preview(&app.ingest, rules).await?))
+pub(crate) async fn preview(
+    _auth: Authorized<Review>,
+    State(app): State<App>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Rules { rules } = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    Ok(answer(&to_its_end(async move { app.issues.preview(&app.ingest, rules).await }).await??))
 }
 
 /// Puts rules in force.
@@ -64,12 +67,10 @@ pub(crate) async fn preview(auth: Authorized<Review>, State(app): State<App>, bo
     responses((status = 200, description = "In force and durable; as the preview"),
         (status = 400, description = "A rule that names nothing, or a pattern that is too long")))]
 pub(crate) async fn set(auth: Authorized<Review>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
-    let rules = read(&app, body).await?;
-    let by = By { actor: &auth.key.name, at: clock::now() };
-    Ok(answer(&app.issues.regroup(&app.ingest, rules, by).await?))
-}
-
-async fn read(app: &App, body: Body) -> Result<Vec<FrameRule>, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    Ok(parse::<Rules>(&body.bytes)?.rules)
+    let Rules { rules } = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    let regroup = async move {
+        let by = By { actor: &auth.key.name, at: clock::now() };
+        app.issues.regroup(&app.ingest, rules, by).await
+    };
+    Ok(answer(&to_its_end(regroup).await??))
 }

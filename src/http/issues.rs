@@ -14,7 +14,7 @@ use super::address::{self, Named};
 use super::ask::ask_stored;
 use super::auth::{Authorized, Query, Review};
 use super::error::Problem;
-use super::{App, Weir, json as answer, parse, stack};
+use super::{App, Weir, json as answer, stack, to_its_end};
 use crate::clock;
 use crate::control::By;
 use crate::issues::{Decision, IssueState, IssuesError, ReviewError, Status};
@@ -62,7 +62,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let mut params = given(&request, &["status", "release", "environment", "q", "sort", "since", "limit"])?;
     let limit = page(&mut params)?;
-    app.issues.catch_up(&app.ingest).await?;
+    catch_up(&app).await?;
     let found = ask_stored(&app, "issues", params, &app.tables(&auth.key)?, limit).await?;
     let issues: Vec<_> = found.rows.into_iter().map(identified).collect();
     Ok(answer(&json!({"issues": issues, "truncated": found.is_truncated})))
@@ -85,7 +85,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let mut params = given(&request, &["since"])?;
     params.insert("issue".to_owned(), json!(id));
-    app.issues.catch_up(&app.ingest).await?;
+    catch_up(&app).await?;
     let tables = app.tables(&auth.key)?;
     let rows =
         async |name: &str| Ok::<_, Problem>(ask_stored(&app, name, params.clone(), &tables, ROWS_MAX).await?.rows);
@@ -144,7 +144,7 @@ pub(crate) async fn events(
     let mut params = given(&request, &["since", "before", "release", "environment", "limit"])?;
     let limit = page(&mut params)?;
     params.insert("issue".to_owned(), json!(id));
-    app.issues.catch_up(&app.ingest).await?;
+    catch_up(&app).await?;
     let found = ask_stored(&app, "issue_events", params, &app.tables(&auth.key)?, limit).await?;
     let events: Vec<Value> = found.rows.into_iter().map(event).collect();
     Ok(answer(&json!({"events": events, "truncated": found.is_truncated})))
@@ -205,16 +205,18 @@ pub(crate) async fn decide(
     Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let new: NewStatus = parse(&body.bytes)?;
+    let new: NewStatus = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let until = match &new.until {
         None | Some(Value::Null) => None,
         Some(value) => Some(clock::from_json(value).map_err(|error| Problem::invalid(format!("until: {error}")))?),
     };
     let decision = Decision { status: new.status, in_release: new.in_release, until, until_events: new.until_events };
-    let by = By { actor: &auth.key.name, at: clock::now() };
-    let state = app.issues.decide(&app.ingest, &id, decision, by).await?;
-    let mut shown = identified(Map::from_iter([("issue_id".to_owned(), json!(id))]));
+    let state = to_its_end(async move {
+        let by = By { actor: &auth.key.name, at: clock::now() };
+        app.issues.decide(&app.ingest, &id, decision, by).await
+    });
+    let state = state.await??;
+    let mut shown = identified(Map::from_iter([("issue_id".to_owned(), json!(&*state.issue))]));
     shown.extend(decided(&state));
     Ok(answer(&shown))
 }
@@ -239,11 +241,13 @@ pub(crate) async fn merge(
     Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let merged: Merged = parse(&body.bytes)?;
-    let by = By { actor: &auth.key.name, at: clock::now() };
-    app.issues.merge(&app.ingest, &id, &merged.issues, by).await?;
-    Ok(answer(&json!({"id": id, "issue_id": id, "hashes": app.issues.hashes_of(&id)})))
+    let merged: Merged = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    let merge = async move {
+        let by = By { actor: &auth.key.name, at: clock::now() };
+        app.issues.merge(&app.ingest, &id, &merged.issues, by).await?;
+        Ok::<_, ReviewError>(with_hashes(&app, &id))
+    };
+    Ok(answer(&to_its_end(merge).await??))
 }
 
 /// The body of `POST /v1/issues/{id}/split`.
@@ -266,11 +270,24 @@ pub(crate) async fn split(
     Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let split: Split = parse(&body.bytes)?;
-    let by = By { actor: &auth.key.name, at: clock::now() };
-    let new = app.issues.split(&app.ingest, &id, &split.hashes, by).await?;
-    Ok(answer(&json!({"id": new, "issue_id": new, "hashes": app.issues.hashes_of(&new)})))
+    let split: Split = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    let split = async move {
+        let by = By { actor: &auth.key.name, at: clock::now() };
+        let new = app.issues.split(&app.ingest, &id, &split.hashes, by).await?;
+        Ok::<_, ReviewError>(with_hashes(&app, &new))
+    };
+    Ok(answer(&to_its_end(split).await??))
+}
+
+/// Makes the issues know every error that came before this request.
+async fn catch_up(app: &App) -> Result<(), Problem> {
+    let app = app.clone();
+    Ok(to_its_end(async move { app.issues.catch_up(&app.ingest).await }).await??)
+}
+
+fn with_hashes(app: &Weir, issue: &str) -> Map<String, Value> {
+    let hashes = ("hashes".to_owned(), json!(app.issues.hashes_of(issue)));
+    identified(Map::from_iter([("issue_id".to_owned(), json!(issue)), hashes]))
 }
 
 fn decided(state: &IssueState) -> Map<String, Value> {

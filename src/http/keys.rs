@@ -144,8 +144,7 @@ impl From<&Key> for ListedKey {
     responses((status = 200, description = "The key; it is shown this once", body = CreatedKey),
         (status = 409, description = "The name is taken")))]
 pub(crate) async fn create(auth: Authorized<Admin>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let wanted: CreateKey = super::parse(&body.bytes)?;
+    let wanted: CreateKey = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let now = clock::now();
     let new = wanted.check(now).map_err(Problem::invalid)?;
     let (stored, text) = blocking(move || app.keyring.create(new, By { actor: &auth.key.name, at: now })).await??;

@@ -54,8 +54,7 @@ pub(crate) struct LabelReply {
 #[utoipa::path(post, path = "/v1/labels", tag = "verdicts", summary = "Say what turned out true of an entity",
     request_body = NewLabel, responses((status = 200, description = "Durable and visible", body = LabelReply)))]
 pub(crate) async fn put(auth: Authorized<Review>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let new: NewLabel = super::parse(&body.bytes)?;
+    let new: NewLabel = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let now = clock::now();
     let kind = parse_kind(&new.entity_kind)?;
     let entity = app.verdicts.entity_name(kind, &new.entity, now)?;

@@ -154,6 +154,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
 }
 
+/// Runs what must come to its end also when nobody waits for the answer any longer.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+    tokio::spawn(work).await.map_err(Problem::internal)
+}
+
 /// Reads a JSON body of ours.
 ///
 /// # Errors

@@ -73,8 +73,7 @@ pub(crate) async fn put_mode(
     Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let new: NewMode = super::parse(&body.bytes)?;
+    let new: NewMode = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let Some(mode) = Mode::parse(&new.mode) else {
         return Err(Problem::invalid(format!("mode {:?} is none of off, shadow, live", new.mode)));
     };

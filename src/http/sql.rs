@@ -51,8 +51,7 @@ pub(crate) async fn run(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let form = accepted(&parts.headers)?;
-    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
-    let ask: Ask = super::parse(&body.bytes)?;
+    let ask: Ask = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let limit = row_limit(ask.limit, app.config.sql.rows_max)?;
     answer(&app, &auth.key, (&ask.sql, &ask.params), form, limit).await
 }

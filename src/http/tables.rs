@@ -110,24 +110,14 @@ pub(crate) async fn list(auth: Authorized<Query>, State(app): State<App>) -> Res
 }
 
 fn issue_states() -> Table {
-    let column = |(name, ty, doc): (&'static str, &str, &'static str)| Described {
+    let columns = crate::issues::state_columns().map(|(name, data_type, doc)| Described {
         name,
-        ty: ty.to_owned(),
+        ty: sql_type(&data_type),
         purpose: Purpose::Reliability,
         doc,
         visible: true,
-    };
-    let columns = [
-        ("issue_id", "text", "the issue that somebody decided about"),
-        ("status", "text", "open, resolved or ignored, as of now"),
-        ("is_regressed", "boolean", "open because it came back after it was resolved"),
-        ("in_release", "text", "the release it is resolved in; null: altogether"),
-        ("until", "timestamptz", "ignored until then; null: no such time"),
-        ("until_events", "bigint", "ignored until so many more errors; null: no such number"),
-        ("changed_at", "timestamptz", "when it was decided, or came back"),
-        ("changed_by", "text", "the name of the key that decided; weir, where an error did"),
-    ];
-    Table { name: "issue_states", partition: None, retention_days: None, columns: columns.map(column).into() }
+    });
+    Table { name: "issue_states", partition: None, retention_days: None, columns: columns.collect() }
 }
 
 fn describe_view(view: &'static ::queries::View, seen: Option<&Vec<(String, String)>>) -> View {

@@ -13,4 +13,4 @@ where received_at > to_timestamp_micros($after)
     and (hash_app is not null or hash_sys is not null or hash_msg is not null)
 group by hash_app, hash_sys, hash_msg, release, environment
 order by min(received_at), hash_app, hash_sys, hash_msg, release, environment
-limit 200001
+limit 100001

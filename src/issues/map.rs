@@ -1,7 +1,7 @@
 //! Which issue a hash belongs to. What people merge or split changes this, and never a row of `errors`: an error's issue is
 //! looked up when it is asked for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Hashes that are kept. Beyond, an error's issue is still told by its own first hash; it only joins no other by a second.
@@ -127,6 +127,26 @@ impl IssueMap {
         for hash in hashes {
             self.issues.insert(*hash, Arc::clone(&issue));
         }
+    }
+
+    /// Gives all hashes of some issues to another.
+    pub(super) fn merge(&mut self, issues: &HashSet<&str>, into: &str) {
+        let into: Arc<str> = into.into();
+        for issue in self.issues.values_mut().filter(|issue| issues.contains(&***issue)) {
+            *issue = Arc::clone(&into);
+        }
+    }
+
+    /// Returns one of these issues to which no hash leads.
+    pub(super) fn unknown<'i>(&self, issues: impl IntoIterator<Item = &'i str>) -> Option<&'i str> {
+        let mut unknown: HashSet<&str> = issues.into_iter().collect();
+        for issue in self.issues.values() {
+            unknown.remove(&**issue);
+            if unknown.is_empty() {
+                return None;
+            }
+        }
+        unknown.into_iter().min()
     }
 
     /// Returns an issue's hashes.

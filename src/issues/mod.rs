@@ -8,6 +8,7 @@
 
 mod map;
 mod regroup;
+mod regrouped;
 mod release;
 mod review;
 mod state;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use datafusion::catalog::TableProvider;
 use ingest::{Committed, Cut, Ingest, Kind};
-use queries::{Engine, Params, QueryError, Tables, to_json};
+use queries::{Engine, JsonTable, Params, QueryError, Tables, to_json};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -30,17 +31,18 @@ use tracing::{error, warn};
 pub(crate) use map::Hash;
 pub(crate) use review::{Decision, ReviewError};
 pub(crate) use state::{IssueState, Status};
-pub(crate) use table::states as states_table;
+pub(crate) use table::{state_columns, states as states_table};
 
 use crate::clock;
-use crate::control::{Control, ControlError};
+use crate::control::{By, Control, ControlError};
 use map::{Hashes, IssueMap};
 use state::{Effect, Seen};
 
 /// How often it is looked whether errors came.
 const LOOK: Duration = Duration::from_secs(1);
-/// Groups of errors (by hashes, release and environment) of one round. Of more, the rest is not learnt.
-const GROUPS_MAX: usize = 200_000;
+/// Groups of errors (by hashes, release and environment) of one round: what an answer in JSON holds at most. Of more, the rest
+/// is not learnt.
+const GROUPS_MAX: usize = 100_000;
 /// Pairs of releases whose order was asked for and is remembered.
 const ORDERS_MAX: usize = 10_000;
 
@@ -69,7 +71,7 @@ pub(crate) struct Round {
 /// Whether one release is later than another in an environment.
 type Orders = HashMap<(String, String, Option<String>), bool>;
 
-/// All issues.
+/// All issues. What changes them must come to its end: a call that is dropped in between leaves the database ahead of memory.
 pub(crate) struct Issues {
     control: Arc<Control>,
     engine: Arc<Engine>,
@@ -156,7 +158,7 @@ impl Issues {
     /// Makes one round. Without `orders` no state ends by it.
     async fn round(&self, ingest: &Ingest, after: i64, mut orders: Option<&mut Orders>) -> Result<(), IssuesError> {
         let cut = ingest.cut();
-        let groups = self.groups(&cut, after).await?;
+        let groups = self.groups(tables_of(&cut), include_str!("groups.sql"), [("after", json!(after))]).await?;
         if groups.is_empty() {
             return Ok(());
         }
@@ -190,26 +192,12 @@ impl Issues {
                 "no more hashes of errors are kept; new errors are grouped by their first hash alone"
             );
         }
-        let (control, read_until) = (Arc::clone(&self.control), round.read_until);
-        let kept = tokio::task::spawn_blocking(move || control.keep_issue_round(&round, clock::now())).await;
-        kept.map_err(|error| QueryError::Internal(error.to_string()))??;
+        let read_until = round.read_until;
+        self.in_control(move |control| control.keep_issue_round(&round, clock::now())).await?;
         self.map.store(map);
         self.states.store(states);
         self.read_until.store(read_until, Ordering::Release);
         Ok(())
-    }
-
-    /// Returns the errors that came after a moment, grouped by what decides.
-    async fn groups(&self, cut: &Cut, after: i64) -> Result<Vec<Map<String, Value>>, QueryError> {
-        let (rows, is_truncated) =
-            self.ask(cut, include_str!("groups.sql"), [("after", json!(after))], GROUPS_MAX).await?;
-        if is_truncated {
-            error!(
-                groups = GROUPS_MAX,
-                "more kinds of errors came at once than are learnt; some join no issue by a second hash"
-            );
-        }
-        Ok(rows)
     }
 
     /// Returns the state that an issue is in after errors came, if it is another.
@@ -220,17 +208,17 @@ impl Issues {
         seen: Seen<'_>,
         orders: &mut Orders,
     ) -> Result<Option<IssueState>, IssuesError> {
-        let mut is_later = None;
-        loop {
-            match state.after(seen, is_later) {
-                Effect::None => return Ok(None),
-                Effect::Counted(changed) | Effect::Reopened(changed) => return Ok(Some(changed)),
-                Effect::Asks { .. } if is_later.is_some() => return Ok(None),
-                Effect::Asks { mended_in } => {
-                    is_later = Some(self.is_later(cut, state.changed_at, seen, mended_in, orders).await?);
-                }
+        let effect = match state.after(seen, None) {
+            Effect::Asks { mended_in } => {
+                let is_later = self.is_later(cut, state.changed_at, seen, mended_in, orders).await?;
+                state.after(seen, Some(is_later))
             }
-        }
+            effect => effect,
+        };
+        Ok(match effect {
+            Effect::Counted(changed) | Effect::Reopened(changed) => Some(changed),
+            Effect::None | Effect::Asks { .. } => None,
+        })
     }
 
     /// Tells whether errors are of a later release than the one the issue is mended in: by when each was first seen in the
@@ -250,8 +238,8 @@ impl Issues {
         }
         let params =
             [("release", json!(release)), ("mended_in", json!(mended_in)), ("environment", json!(seen.environment))];
-        let (rows, _) = self.ask(cut, include_str!("first_seen.sql"), params, 1).await?;
-        let first = |column: &str| rows.first()?.get(column)?.as_i64();
+        let seen = self.ask(tables_of(cut), include_str!("first_seen.sql"), params, 1).await?.into_objects();
+        let first = |column: &str| seen.first()?.get(column)?.as_i64();
         let is_later = match (first("release_us"), first("mended_us")) {
             (Some(release), Some(mended)) => release > mended,
             (Some(release), None) => release > decided_at,
@@ -264,28 +252,52 @@ impl Issues {
         Ok(is_later)
     }
 
-    async fn ask<const N: usize>(
+    /// Asks for groups of errors. More than are taken are told of.
+    async fn groups<const N: usize>(
         &self,
-        cut: &Cut,
+        tables: Tables,
         sql: &str,
         params: [(&str, Value); N],
-        rows_max: usize,
-    ) -> Result<(Vec<Map<String, Value>>, bool), QueryError> {
-        let tables = cut.providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect();
-        self.ask_tables(tables, sql, params, rows_max).await
+    ) -> Result<Vec<Map<String, Value>>, QueryError> {
+        let answer = self.ask(tables, sql, params, GROUPS_MAX).await?;
+        if answer.truncated {
+            error!(
+                groups = GROUPS_MAX,
+                "there are more kinds of errors than are looked at together; the rest is left out"
+            );
+        }
+        Ok(answer.into_objects())
     }
 
-    async fn ask_tables<const N: usize>(
+    async fn ask<const N: usize>(
         &self,
         tables: Tables,
         sql: &str,
         params: [(&str, Value); N],
         rows_max: usize,
-    ) -> Result<(Vec<Map<String, Value>>, bool), QueryError> {
+    ) -> Result<JsonTable, QueryError> {
         let params: Params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let answer = to_json(self.engine.ask(sql, &params, tables).await?, rows_max).await?;
-        let named = |row: Vec<Value>| answer.columns.iter().map(|column| column.name.clone()).zip(row).collect();
-        Ok((answer.rows.into_iter().map(named).collect(), answer.truncated))
+        to_json(self.engine.ask(sql, &params, tables).await?, rows_max).await
+    }
+
+    /// Writes to the control database, which waits for the disk, off the threads that serve requests.
+    async fn in_control(
+        &self,
+        write: impl FnOnce(&Control) -> Result<(), ControlError> + Send + 'static,
+    ) -> Result<(), IssuesError> {
+        let control = Arc::clone(&self.control);
+        let written = tokio::task::spawn_blocking(move || write(&control)).await;
+        Ok(written.map_err(|error| QueryError::Internal(error.to_string()))??)
+    }
+
+    /// Makes somebody's change of the control database.
+    async fn change(
+        &self,
+        by: By<'_>,
+        write: impl FnOnce(&Control, By<'_>) -> Result<(), ControlError> + Send + 'static,
+    ) -> Result<(), IssuesError> {
+        let (actor, at) = (by.actor.to_owned(), by.at);
+        self.in_control(move |control| write(control, By { actor: &actor, at })).await
     }
 
     /// Returns a cut's tables with the issues of this moment in them.
@@ -304,4 +316,8 @@ impl Issues {
         with_issues.push(("issue_states", table::states(self.states.load().values(), clock::now())?));
         Ok(with_issues)
     }
+}
+
+fn tables_of(cut: &Cut) -> Tables {
+    cut.providers().into_iter().map(|(name, table)| (name.to_owned(), table)).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::map::{Hash, Hashes, IssueMap};
 use super::review::ReviewError;
-use super::{GROUPS_MAX, Issues, IssuesError, table};
+use super::{Issues, IssuesError, regrouped};
 use crate::control::{By, StoredGrouping};
 
 /// Issues that are named in a preview.
@@ -70,7 +70,6 @@ impl Issues {
         let version = ingest.judge().grouper().version() + 1;
         let grouper = grouper(version, rules)?;
         self.catch_up(ingest).await?;
-        let _changing = self.changing.lock().await;
         let groups = self.regrouped(ingest, Arc::new(grouper)).await?;
         Ok(regroup(&groups, version).0)
     }
@@ -107,7 +106,8 @@ impl Issues {
         let _changing = self.changing.lock().await;
         let groups = self.regrouped(ingest, grouper).await?;
         let (regrouping, links) = regroup(&groups, stored.version);
-        self.control.put_grouping(&stored, &links, by)?;
+        let kept = links.clone();
+        self.change(by, move |control, by| control.put_grouping(&stored, &kept, by)).await?;
         let mut map = self.map.load_full();
         for (hash, issue) in links {
             Arc::make_mut(&mut map).give(&[hash], &issue);
@@ -120,9 +120,9 @@ impl Issues {
     async fn regrouped(&self, ingest: &Ingest, grouper: Arc<Grouper>) -> Result<Vec<Group>, IssuesError> {
         let map = self.map.load_full();
         let cut = ingest.cut();
-        let tables = table::regrouped(cut.providers(), grouper)
+        let tables = regrouped::errors(cut.providers(), grouper)
             .map_err(|error| queries::QueryError::Internal(error.to_string()))?;
-        let (rows, _) = self.ask_tables(tables, include_str!("regrouped.sql"), [], GROUPS_MAX).await?;
+        let rows = self.groups(tables, include_str!("regrouped.sql"), []).await?;
         let groups = rows.iter().filter_map(|row| {
             let text = |column: &str| row.get(column).and_then(Value::as_str);
             let now = Hashes::new(text("hash_app"), text("hash_sys"), text("hash_msg"));

@@ -11,4 +11,4 @@ where hash_app is not null
     or hash_msg is not null
 group by hash_app, hash_sys, hash_msg, regrouped
 order by min(received_at), hash_app, hash_sys, hash_msg, regrouped
-limit 200001
+limit 100001

@@ -1,5 +1,6 @@
 //! What people do with issues: decide about one, merge several, split one.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ingest::Ingest;
@@ -55,7 +56,7 @@ impl Issues {
         decision.check(by.at)?;
         self.catch_up(ingest).await?;
         let _changing = self.changing.lock().await;
-        self.known(&[issue])?;
+        self.check_known([issue])?;
         let Decision { status, in_release, until, until_events } = decision;
         let state = IssueState {
             issue: issue.into(),
@@ -67,7 +68,8 @@ impl Issues {
             changed_by: by.actor.to_owned(),
             ..IssueState::default()
         };
-        self.control.put_issue_state(&state, by)?;
+        let stored = state.clone();
+        self.change(by, move |control, by| control.put_issue_state(&stored, by)).await?;
         let mut states = self.states.load_full();
         Arc::make_mut(&mut states).insert(Arc::clone(&state.issue), state.clone());
         self.states.store(states);
@@ -92,18 +94,13 @@ impl Issues {
         }
         self.catch_up(ingest).await?;
         let _changing = self.changing.lock().await;
-        let mut named: Vec<&str> = others.iter().map(String::as_str).collect();
-        named.push(into);
-        self.known(&named)?;
-        self.control.merge_issues(into, others, by)?;
+        let merged: HashSet<&str> = others.iter().map(String::as_str).collect();
+        self.check_known(merged.iter().copied().chain([into]))?;
+        let (target, gone) = (into.to_owned(), others.to_vec());
+        self.change(by, move |control, by| control.merge_issues(&target, &gone, by)).await?;
         let (mut map, mut states) = (self.map.load_full(), self.states.load_full());
-        for other in others {
-            let hashes = map.hashes_of(other);
-            Arc::make_mut(&mut map).give(&hashes, into);
-            if states.contains_key(other.as_str()) {
-                Arc::make_mut(&mut states).remove(other.as_str());
-            }
-        }
+        Arc::make_mut(&mut map).merge(&merged, into);
+        Arc::make_mut(&mut states).retain(|issue, _| !merged.contains(&**issue));
         self.map.store(map);
         self.states.store(states);
         Ok(())
@@ -124,7 +121,7 @@ impl Issues {
         let Some(first) = wanted.first() else { return invalid("name at least one".into()) };
         self.catch_up(ingest).await?;
         let _changing = self.changing.lock().await;
-        self.known(&[issue])?;
+        self.check_known([issue])?;
         let mut map = self.map.load_full();
         let own = map.hashes_of(issue);
         if let Some(other) = wanted.iter().find(|hash| !own.contains(hash)) {
@@ -136,7 +133,8 @@ impl Issues {
         let seed = format!("{} {} {}", issue, first.text(), by.at);
         let digest = blake3::derive_key("weir id of a split issue v1", seed.as_bytes());
         let id = Hash::from_bytes(digest).issue();
-        self.control.split_issue(issue, &wanted, &id, by)?;
+        let (from, hashes, new) = (issue.to_owned(), wanted.clone(), id.clone());
+        self.change(by, move |control, by| control.split_issue(&from, &hashes, &new, by)).await?;
         Arc::make_mut(&mut map).give(&wanted, &id);
         self.map.store(map);
         Ok(id)
@@ -152,10 +150,9 @@ impl Issues {
         self.map.load().hashes_of(issue).into_iter().map(Hash::text).collect()
     }
 
-    fn known(&self, issues: &[&str]) -> Result<(), ReviewError> {
-        let map = self.map.load();
-        match issues.iter().find(|issue| map.hashes_of(issue).is_empty()) {
-            Some(unknown) => Err(ReviewError::Unknown((*unknown).to_owned())),
+    fn check_known<'i>(&self, issues: impl IntoIterator<Item = &'i str>) -> Result<(), ReviewError> {
+        match self.map.load().unknown(issues) {
+            Some(unknown) => Err(ReviewError::Unknown(unknown.to_owned())),
             None => Ok(()),
         }
     }

@@ -1,11 +1,11 @@
 //! Issues in SQL: the column `issue_id` of `errors`, looked up as it is read, and the table `issue_states`.
 
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Int64Builder, RecordBatch, StringArray, StringViewArray,
-    StringViewBuilder, StructArray, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Int64Builder, RecordBatch, StringViewArray, StringViewBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -16,14 +16,31 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use ingest::Kind;
-use ingest::grouping::{Frame, Grouper, Told};
+use ingest::ColumnType;
 
 use super::map::{Hashes, IssueMap};
 use super::state::IssueState;
 
-const HASHES: [&str; 3] = ["hash_app", "hash_sys", "hash_msg"];
+pub(super) const HASHES: [&str; 3] = ["hash_app", "hash_sys", "hash_msg"];
 const ISSUE: &str = "issue_id";
+
+/// What a function works with, the same if it is the very same: functions are compared when plans are.
+#[derive(Debug)]
+pub(super) struct Same<T>(pub(super) Arc<T>);
+
+impl<T> PartialEq for Same<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Eq for Same<T> {}
+
+impl<T> Hash for Same<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}
 
 /// Returns `errors` with the issue of each row.
 pub(super) fn errors(errors: Arc<dyn TableProvider>, map: Arc<IssueMap>) -> Result<Arc<dyn TableProvider>> {
@@ -42,19 +59,36 @@ pub(super) fn errors(errors: Arc<dyn TableProvider>, map: Arc<IssueMap>) -> Resu
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
+/// The columns of `issue_states`: name, type, whether it can be null, and what it means.
+const STATE_COLUMNS: [(&str, ColumnType, bool, &str); 8] = [
+    (ISSUE, ColumnType::Text, false, "the issue that somebody decided about"),
+    ("status", ColumnType::Text, false, "open, resolved or ignored, as of now"),
+    ("is_regressed", ColumnType::Bool, false, "open because it came back after it was resolved"),
+    ("in_release", ColumnType::Text, true, "the release it is resolved in; null: altogether"),
+    ("until", ColumnType::Time, true, "ignored until then; null: no such time"),
+    ("until_events", ColumnType::Int, true, "ignored until so many more errors; null: no such number"),
+    ("changed_at", ColumnType::Time, false, "when it was decided, or came back"),
+    ("changed_by", ColumnType::Text, false, "the name of the key that decided; weir, where an error did"),
+];
+
 static STATES: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    Arc::new(Schema::new(vec![
-        Field::new(ISSUE, DataType::Utf8View, false),
-        Field::new("status", DataType::Utf8View, false),
-        Field::new("is_regressed", DataType::Boolean, false),
-        Field::new("in_release", DataType::Utf8View, true),
-        Field::new("until", time.clone(), true),
-        Field::new("until_events", DataType::Int64, true),
-        Field::new("changed_at", time, false),
-        Field::new("changed_by", DataType::Utf8View, false),
-    ]))
+    let field = |(name, ty, nullable, _): (&str, ColumnType, bool, &str)| {
+        let data_type = match ty {
+            ColumnType::Bool => DataType::Boolean,
+            ColumnType::Int => DataType::Int64,
+            ColumnType::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ColumnType::Text | ColumnType::Json | ColumnType::Frames => DataType::Utf8View,
+        };
+        Field::new(name, data_type, nullable)
+    };
+    Arc::new(Schema::new(STATE_COLUMNS.map(field).to_vec()))
 });
+
+/// Returns the columns of `issue_states`, with what each means.
+pub(crate) fn state_columns() -> impl Iterator<Item = (&'static str, DataType, &'static str)> {
+    let types = STATES.fields().iter().map(|field| field.data_type().clone());
+    STATE_COLUMNS.iter().zip(types).map(|((name, _, _, doc), data_type)| (*name, data_type, *doc))
+}
 
 /// Returns the table `issue_states` as of a moment: one row an issue that somebody decided about.
 pub(crate) fn states<'s>(states: impl Iterator<Item = &'s IssueState>, now: i64) -> Result<Arc<dyn TableProvider>> {
@@ -87,159 +121,16 @@ pub(crate) fn states<'s>(states: impl Iterator<Item = &'s IssueState>, now: i64)
     Ok(Arc::new(MemTable::try_new(Arc::clone(&STATES), vec![vec![batch]])?))
 }
 
-/// Returns a cut's tables, with a column `regrouped` in `errors`: the hashes by other rules, as three words with a blank between.
-pub(super) fn regrouped(
-    tables: Vec<(&'static str, Arc<dyn TableProvider>)>,
-    grouper: Arc<Grouper>,
-) -> Result<Vec<(String, Arc<dyn TableProvider>)>> {
-    let mut with_column = Vec::new();
-    for (name, table) in tables {
-        if name != Kind::Errors.table() {
-            continue;
-        }
-        let regroup = ScalarUDF::from(Regroup::new(Arc::clone(&grouper)));
-        let column = |name: &str| Expr::Column(Column::from_name(name));
-        let mut columns: Vec<Expr> = HASHES.into_iter().chain(["received_at"]).map(column).collect();
-        columns.push(regroup.call(Regroup::READS.map(column).to_vec()).alias("regrouped"));
-        let plan = LogicalPlanBuilder::scan(name, provider_as_source(table), None)?.project(columns)?.build()?;
-        with_column.push((name.to_owned(), Arc::new(ViewTable::new(plan, None)) as Arc<dyn TableProvider>));
-    }
-    Ok(with_column)
-}
-
-/// Groups a row by other rules. What its client said it is to be grouped by stays as it is: only its hash is kept.
-#[derive(Debug)]
-struct Regroup {
-    grouper: Arc<Grouper>,
-    signature: Signature,
-}
-
-impl Regroup {
-    const READS: [&str; 7] = ["hash_app", "hash_sys", "hash_msg", "grouping_reason", "type", "message", "frames"];
-
-    fn new(grouper: Arc<Grouper>) -> Self {
-        Self { grouper, signature: Signature::any(Self::READS.len(), Volatility::Stable) }
-    }
-}
-
-impl PartialEq for Regroup {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.grouper, &other.grouper)
-    }
-}
-
-impl Eq for Regroup {}
-
-impl std::hash::Hash for Regroup {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::hash::Hash::hash(&Arc::as_ptr(&self.grouper), state);
-    }
-}
-
-impl ScalarUDFImpl for Regroup {
-    fn name(&self) -> &'static str {
-        "regroup"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8View)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let texts: Vec<ArrayRef> =
-            arrays[..6].iter().map(|array| cast(array, &DataType::Utf8View)).collect::<Result<_, _>>()?;
-        let text = |column: usize, row: usize| at(texts[column].as_string_view(), row);
-        let stacks = arrays[6].as_list_opt::<i32>();
-        let mut regrouped = StringViewBuilder::with_capacity(args.number_rows);
-        for row in 0..arrays[0].len() {
-            let stored = Hashed { app: text(0, row), sys: text(1, row), msg: text(2, row) };
-            if text(3, row).is_some_and(|reason| reason.starts_with("fingerprint")) {
-                regrouped.append_value(stored.words());
-                continue;
-            }
-            let frames = stacks.filter(|stacks| stacks.is_valid(row)).map(|stacks| stacks.value(row));
-            let columns = frames.as_ref().and_then(|frames| FrameColumns::of(frames.as_struct()));
-            let frames: Vec<Frame<'_>> = columns.as_ref().map(FrameColumns::frames).unwrap_or_default();
-            let told = Told { ty: text(4, row), message: text(5, row), frames: &frames, fingerprint: &[] };
-            let hashes = self.grouper.group(told).hashes;
-            let hashed = Hashed { app: hashes.app.as_deref(), sys: hashes.sys.as_deref(), msg: hashes.msg.as_deref() };
-            regrouped.append_value(hashed.words());
-        }
-        Ok(ColumnarValue::Array(Arc::new(regrouped.finish())))
-    }
-}
-
-struct Hashed<'a> {
-    app: Option<&'a str>,
-    sys: Option<&'a str>,
-    msg: Option<&'a str>,
-}
-
-impl Hashed<'_> {
-    fn words(&self) -> String {
-        [self.app, self.sys, self.msg].map(Option::unwrap_or_default).join(" ")
-    }
-}
-
-/// The columns of one stack.
-struct FrameColumns {
-    texts: [StringArray; 3],
-    in_app: BooleanArray,
-}
-
-impl FrameColumns {
-    fn of(frames: &StructArray) -> Option<Self> {
-        let text =
-            |name: &str| Some(cast(frames.column_by_name(name)?, &DataType::Utf8).ok()?.as_string::<i32>().clone());
-        let in_app = frames.column_by_name("in_app")?.as_boolean_opt()?.clone();
-        Some(Self { texts: [text("module")?, text("file")?, text("function")?], in_app })
-    }
-
-    fn frames(&self) -> Vec<Frame<'_>> {
-        let text = |column: usize, row: usize| {
-            let column = &self.texts[column];
-            column.is_valid(row).then(|| column.value(row).into())
-        };
-        let frame = |row: usize| Frame {
-            module: text(0, row),
-            file: text(1, row),
-            function: text(2, row),
-            in_app: self.in_app.is_valid(row).then(|| self.in_app.value(row)),
-            ..Frame::default()
-        };
-        (0..self.in_app.len()).map(frame).collect()
-    }
-}
-
 /// The function behind the column, over the issues of one moment. No SQL text can name it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct IssueOf {
-    map: Arc<IssueMap>,
+    map: Same<IssueMap>,
     signature: Signature,
 }
 
 impl IssueOf {
     fn new(map: Arc<IssueMap>) -> Self {
-        Self { map, signature: Signature::exact(vec![DataType::Utf8View; HASHES.len()], Volatility::Stable) }
-    }
-}
-
-impl PartialEq for IssueOf {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.map, &other.map)
-    }
-}
-
-impl Eq for IssueOf {}
-
-impl std::hash::Hash for IssueOf {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        std::hash::Hash::hash(&Arc::as_ptr(&self.map), state);
+        Self { map: Same(map), signature: Signature::exact(vec![DataType::Utf8View; HASHES.len()], Volatility::Stable) }
     }
 }
 
@@ -264,13 +155,13 @@ impl ScalarUDFImpl for IssueOf {
         let mut issues = StringViewBuilder::with_capacity(args.number_rows).with_deduplicate_strings();
         for row in 0..app.len() {
             let hashes = Hashes::new(at(app, row), at(sys, row), at(msg, row));
-            issues.append_option(self.map.issue_of(hashes));
+            issues.append_option(self.map.0.issue_of(hashes));
         }
         Ok(ColumnarValue::Array(Arc::new(issues.finish())))
     }
 }
 
-fn at(array: &StringViewArray, row: usize) -> Option<&str> {
+pub(super) fn at(array: &StringViewArray, row: usize) -> Option<&str> {
     array.is_valid(row).then(|| array.value(row))
 }
 
@@ -278,7 +169,7 @@ fn at(array: &StringViewArray, row: usize) -> Option<&str> {
 mod tests {
     use super::*;
     use datafusion::prelude::SessionContext;
-    use ingest::TableSchema;
+    use ingest::{Kind, TableSchema};
 
     #[tokio::test]
     async fn errors_have_their_issue_as_of_now_and_nothing_else_changes() {

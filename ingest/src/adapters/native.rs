@@ -6,6 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use super::clock;
 use super::ids::Who;
+use crate::grouping::{FINGERPRINT_BYTES_MAX, FINGERPRINT_PARTS_MAX};
 use crate::kind::Kind;
 use crate::scrub;
 
@@ -13,8 +14,6 @@ use crate::scrub;
 const TEXT_BYTES_MAX: usize = 512;
 const AGENT_BYTES_MAX: usize = 4096;
 const ID_BYTES_MAX: usize = 256;
-const FINGERPRINT_PARTS_MAX: usize = 16;
-const FINGERPRINT_BYTES_MAX: usize = 256;
 const COUNT_MAX: u64 = 999_999_999_999;
 const STATUSES: [&str; 3] = ["ok", "error", "cancelled"];
 

@@ -25,6 +25,12 @@ const ALGORITHM_VERSION: i64 = 1;
 /// Keys that the explanation names, newest first.
 const FRAMES_EXPLAINED_MAX: usize = 8;
 const REASON_BYTES_MAX: usize = 512;
+/// How the reason of an error begins whose client said what it is to be grouped by.
+pub const BY_CLIENT: &str = "fingerprint of the client";
+/// Parts of a client's fingerprint.
+pub(crate) const FINGERPRINT_PARTS_MAX: usize = 16;
+/// Of each.
+pub(crate) const FINGERPRINT_BYTES_MAX: usize = 256;
 /// What stands in a client's fingerprint for what Weir would do without it.
 const DEFAULT: [&str; 2] = ["{{ default }}", "{{default}}"];
 
@@ -176,13 +182,13 @@ fn by_fingerprint(told: Told<'_>, default: Grouping) -> Grouping {
         hash("fingerprint", parts)
     };
     if !told.fingerprint.iter().any(|part| is_default(part)) {
-        let reason = "fingerprint of the client".to_owned();
+        let reason = BY_CLIENT.to_owned();
         return Grouping { hashes: Hashes { app: Some(filled("")), sys: None, msg: None }, reason };
     }
     let Hashes { app, sys, msg } = default.hashes;
     let refined = |hash: Option<String>| hash.map(|hash| filled(&hash));
     let hashes = Hashes { app: refined(app), sys: refined(sys), msg: refined(msg) };
-    Grouping { hashes, reason: cut(format!("fingerprint of the client, and {}", default.reason)) }
+    Grouping { hashes, reason: cut(format!("{BY_CLIENT}, and {}", default.reason)) }
 }
 
 /// Leaves out what repeats itself: a recursion is one bug, however deep it was, also through two or three functions.
@@ -243,11 +249,8 @@ fn cut(reason: String) -> String {
 
 /// Hashes a list of parts, so that no two lists are alike.
 fn hash<'p>(what: &'p str, parts: impl IntoIterator<Item = &'p str>) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("weir grouping of errors v1");
-    for part in std::iter::once(what).chain(parts) {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
+    let parts = std::iter::once(what).chain(parts).map(str::as_bytes);
+    crate::digest::of_parts("weir grouping of errors v1", parts)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::read::{self, RawField};
 use super::refusal::Refusal;
 use super::{Judge, enrichment, ids, is_opted_out, stack};
 use crate::enrich::EmailFacts;
+use crate::grouping::{FINGERPRINT_BYTES_MAX, FINGERPRINT_PARTS_MAX};
 use crate::kind::Kind;
 use crate::outcome::RejectCode;
 use crate::row::{RowWriter, Trust, Value};
@@ -18,9 +19,6 @@ use crate::sender::{Sender, Source};
 const TEXT_BYTES_MAX: usize = 512;
 const MESSAGE_BYTES_MAX: usize = 2048;
 const AGENT_BYTES_MAX: usize = 4096;
-/// Of an error's `fingerprint`.
-const GROUPED_BY_PARTS_MAX: usize = 16;
-const GROUPED_BY_BYTES_MAX: usize = 256;
 const DAY_US: i64 = 86_400_000_000;
 
 /// An event being admitted; dropped before its end, it leaves nothing behind.
@@ -283,10 +281,15 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
                 self.put(field, Value::Frames(&frames));
             }
             Check::GroupedBy => {
-                let wrong = || Refusal::field(name, "must be an array of at most 16 texts of at most 256 bytes each");
+                let wrong = || {
+                    let (parts, bytes) = (FINGERPRINT_PARTS_MAX, FINGERPRINT_BYTES_MAX);
+                    let problem =
+                        format_args!("must be an array of at most {parts} texts of at most {bytes} bytes each");
+                    Refusal::field(name, problem)
+                };
                 let parts: Vec<Cow<'_, str>> = serde_json::from_str(raw).map_err(|_| wrong())?;
-                let fits = |part: &Cow<'_, str>| part.len() <= GROUPED_BY_BYTES_MAX;
-                if parts.len() > GROUPED_BY_PARTS_MAX || !parts.iter().all(fits) {
+                let fits = |part: &Cow<'_, str>| part.len() <= FINGERPRINT_BYTES_MAX;
+                if parts.len() > FINGERPRINT_PARTS_MAX || !parts.iter().all(fits) {
                     return Err(wrong());
                 }
                 self.draft.grouped_by = parts;

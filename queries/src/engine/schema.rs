@@ -95,9 +95,11 @@ impl SchemaProvider for InformationSchema {
         let mut tables = BTreeMap::new();
         if matches!(name, "tables" | "columns") {
             for table in self.0.table_names() {
-                // A view that works with a column which this query may not see is not there.
-                if let Ok(Some(provider)) = self.0.table(&table).await {
-                    tables.insert(table, provider);
+                match self.0.table(&table).await {
+                    Ok(Some(provider)) => drop(tables.insert(table, provider)),
+                    Ok(None) => {}
+                    Err(error) if views::is_not_there(&error) => {}
+                    Err(error) => return Err(error),
                 }
             }
         }

@@ -106,6 +106,12 @@ pub(super) async fn plan(
     Ok(Arc::new(ViewTable::new(plan, None)))
 }
 
+/// Tells whether a view could not be planned because it works with a column that its query may not see.
+pub(super) fn is_not_there(error: &DataFusionError) -> bool {
+    let DataFusionError::External(inner) = error.find_root() else { return false };
+    matches!(inner.downcast_ref(), Some(QueryError::Invalid { .. }))
+}
+
 /// Returns the column for want of which a statement cannot be planned.
 fn missing_column(error: &DataFusionError) -> Option<&str> {
     match error.find_root() {

@@ -2,7 +2,7 @@
 
 use futures::StreamExt;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::cell::Cell;
 use super::failed;
@@ -42,6 +42,15 @@ pub struct Table {
     pub elapsed_ms: f64,
     /// Bytes read from files.
     pub scanned_bytes: u64,
+}
+
+impl Table {
+    /// Returns the rows as objects, each value by its column's name.
+    #[must_use]
+    pub fn into_objects(self) -> Vec<Map<String, Value>> {
+        let named = |row: Vec<Value>| self.columns.iter().map(|column| column.name.clone()).zip(row).collect();
+        self.rows.into_iter().map(named).collect()
+    }
 }
 
 /// Collects an answer's first rows, at most `row_limit` and never more than `ROWS_MAX`. Dropping the future stops the

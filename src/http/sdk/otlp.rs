@@ -33,7 +33,9 @@ async fn receive(app: &App, request: Request, signal: Signal) -> Response {
     let translate =
         move |body: &[u8], context: ingest::adapters::Context<'_>| translate(body, signal, encoding, context);
     let result = take_form(app, request, Source::Otlp, FORM, translate).await;
-    let told = result.map(|done| message(encoding, taken(signal, encoding, &done.rejects)));
+    let told = result.map(|done| {
+        ([(header::CONTENT_TYPE, media_type(encoding))], taken(signal, encoding, &done.rejects)).into_response()
+    });
     answer(Source::Otlp, told.map_err(|problem| refusal(problem, encoding)))
 }
 
@@ -48,28 +50,24 @@ fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-fn message(encoding: Encoding, body: Vec<u8>) -> Response {
-    let named = match encoding {
+fn media_type(encoding: Encoding) -> HeaderValue {
+    HeaderValue::from_static(match encoding {
         Encoding::Protobuf => "application/x-protobuf",
         Encoding::Json => "application/json",
-    };
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(named))], body).into_response()
+    })
 }
 
 /// Makes a refusal one that exporters understand: a status of the protocol, and 503 for whatever may be tried again.
 fn refusal(problem: Problem, encoding: Encoding) -> Response {
-    let (told, mut response) = problem.into_message_and_response();
-    let status = match response.status() {
+    let (status, mut headers, told) = problem.into_parts();
+    let status = match status {
         // A full disk may have room later, and slow bodies may come faster.
         StatusCode::INSUFFICIENT_STORAGE | StatusCode::REQUEST_TIMEOUT => StatusCode::SERVICE_UNAVAILABLE,
         status => status,
     };
-    let (head, body) = message(encoding, refused(encoding, status.as_u16(), &told)).into_parts();
-    *response.status_mut() = status;
-    response.headers_mut().remove(header::CONTENT_LENGTH);
-    response.headers_mut().extend(head.headers);
-    *response.body_mut() = body;
-    response
+    let told = told["error"]["message"].as_str().unwrap_or_default();
+    headers.insert(header::CONTENT_TYPE, media_type(encoding));
+    (status, headers, refused(encoding, status.as_u16(), told)).into_response()
 }
 
 #[cfg(test)]

@@ -183,11 +183,7 @@ fn record_of(id: &str) -> &str {
 
 /// Returns 32 hexadecimal digits that stand for these parts.
 fn hash_of(parts: &[&[u8]]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("weir id of an otlp record v1");
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
+    crate::digest::of_parts("weir id of an otlp record v1", parts.iter().copied())
 }
 
 #[cfg(test)]

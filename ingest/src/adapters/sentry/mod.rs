@@ -303,11 +303,7 @@ fn event_id(value: &Value) -> Option<String> {
 
 /// Returns 32 hexadecimal digits that stand for these parts.
 fn hash_of(parts: &[&[u8]]) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("weir id of a sentry item v1");
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
+    crate::digest::of_parts("weir id of a sentry item v1", parts.iter().copied())
 }
 
 /// Returns how long something took, milliseconds, by two times of one clock.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 /// Of one stack; the judge keeps a hundred frames of three texts of 512 bytes.
@@ -65,11 +65,14 @@ fn is_frame(item: &Field) -> bool {
 }
 
 fn text_of(frames: &StructArray) -> Result<String> {
-    let column = |name: &str| frames.column_by_name(name).cloned().unwrap_or_else(|| Arc::clone(frames.column(0)));
+    let column = |name: &str| {
+        let column = frames.column_by_name(name).cloned();
+        column.ok_or_else(|| exec_datafusion_err!("frames have no {name}"))
+    };
     let texts: Vec<ArrayRef> =
-        TEXTS.iter().map(|name| cast(&column(name), &DataType::Utf8)).collect::<std::result::Result<_, _>>()?;
+        TEXTS.iter().map(|name| Ok(cast(&column(name)?, &DataType::Utf8)?)).collect::<Result<_>>()?;
     let [module, file, function] = [0, 1, 2].map(|place| texts[place].as_string::<i32>());
-    let (line, col) = (column("line"), column("col"));
+    let (line, col) = (column("line")?, column("col")?);
     let numbers = |array: &ArrayRef, row: usize| {
         let numbers = array.as_primitive_opt::<Int64Type>()?;
         numbers.is_valid(row).then(|| numbers.value(row))
@@ -90,7 +93,7 @@ fn text_of(frames: &StructArray) -> Result<String> {
             text.push('\n');
         }
         let _ = write!(text, "{function} ({place}");
-        for number in [numbers(&line, row), numbers(&col, row)].into_iter().map_while(|number| number) {
+        for number in [numbers(&line, row), numbers(&col, row)].into_iter().map_while(std::convert::identity) {
             let _ = write!(text, ":{number}");
         }
         text.push(')');
