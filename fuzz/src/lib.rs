@@ -1,5 +1,7 @@
 //! What all targets share: a judge to bring bodies before, and what must hold of whatever comes out.
 
+pub mod artifacts;
+
 use std::sync::{Arc, LazyLock};
 
 use ingest::adapters::{Context, Fate, IdRules, Translation};

@@ -22,7 +22,7 @@ pub(crate) enum ArtifactError {
 }
 
 impl ArtifactError {
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid(message.into())
     }
 }

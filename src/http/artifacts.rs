@@ -20,14 +20,8 @@ use super::sdk::reached_at;
 use super::{App, json as answer};
 use crate::artifacts::{ArtifactError, Assembly, Checksum};
 use crate::clock;
+use form::{BODY_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_MAX, REQUEST_BYTES_MAX};
 
-/// One chunk, bytes. Tools cut bundles into chunks of this size.
-const CHUNK_BYTES_MAX: usize = 8 << 20;
-/// Chunks in one request.
-const CHUNKS_MAX: usize = 16;
-/// The chunks of one request, bytes; and as sent, with what is around them.
-const REQUEST_BYTES_MAX: usize = 16 << 20;
-const BODY_BYTES_MAX: usize = REQUEST_BYTES_MAX + (64 << 10);
 /// A list of chunks, or a release.
 const JSON_BYTES_MAX: usize = 256 << 10;
 /// Requests that a tool makes at once.
@@ -106,8 +100,7 @@ pub(crate) async fn assemble(_auth: Authorized<Upload>, State(app): State<App>, 
 }
 
 async fn make_bundle(app: &App, request: Request) -> Result<Value, Problem> {
-    let body = app.bodies.read(request.into_body(), JSON_BYTES_MAX).await?;
-    let wanted: Wanted = super::parse(&body.bytes)?;
+    let wanted: Wanted = app.bodies.read_json(request.into_body(), JSON_BYTES_MAX).await?;
     let (artifacts, now) = (app.artifacts.clone(), clock::now());
     let made = app.uploads.run(move || artifacts.assemble(&wanted.checksum, &wanted.chunks, now)).await?;
     let (state, missing, detail) = match made {
@@ -161,8 +154,7 @@ pub(crate) async fn finalize(
 }
 
 async fn release(app: &App, named: Option<String>, request: Request) -> Result<Value, Problem> {
-    let body = app.bodies.read(request.into_body(), JSON_BYTES_MAX).await?;
-    let announced: Announced = super::parse(&body.bytes)?;
+    let announced: Announced = app.bodies.read_json(request.into_body(), JSON_BYTES_MAX).await?;
     let version = named.or(announced.version).ok_or_else(|| Problem::invalid("a release has a version"))?;
     let at = clock::rfc3339(clock::now());
     Ok(

@@ -8,10 +8,15 @@ use futures::executor::block_on;
 use futures::stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 
-use super::{BODY_BYTES_MAX, CHUNK_BYTES_MAX, CHUNKS_MAX};
-use crate::artifacts::Checksum;
-use crate::http::error::Problem;
+use crate::artifacts::{ArtifactError, Checksum};
 
+/// One chunk, bytes. Tools cut bundles into chunks of this size.
+pub(super) const CHUNK_BYTES_MAX: usize = 8 << 20;
+/// Chunks in one request.
+pub(super) const CHUNKS_MAX: usize = 16;
+/// The chunks of one request, bytes; and as sent, with what is around them.
+pub(super) const REQUEST_BYTES_MAX: usize = 16 << 20;
+pub(super) const BODY_BYTES_MAX: usize = REQUEST_BYTES_MAX + (64 << 10);
 /// The chunks of one request as they unpack: more than tools put into one, which count before they compress.
 const UNPACKED_BYTES_MAX: usize = 32 << 20;
 
@@ -19,7 +24,7 @@ const UNPACKED_BYTES_MAX: usize = 32 << 20;
 ///
 /// # Errors
 /// `Invalid` and `TooLarge`: no chunk of the form is to be kept then.
-pub(super) fn read_chunks(body: &Bytes, boundary: &str) -> Result<Vec<(Checksum, Vec<u8>)>, Problem> {
+pub(super) fn read_chunks(body: &Bytes, boundary: &str) -> Result<Vec<(Checksum, Vec<u8>)>, ArtifactError> {
     let whole = stream::iter([Ok::<_, std::convert::Infallible>(body.clone())]);
     let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(BODY_BYTES_MAX as u64));
     let mut form = Multipart::with_constraints(whole, boundary, limits);
@@ -27,46 +32,45 @@ pub(super) fn read_chunks(body: &Bytes, boundary: &str) -> Result<Vec<(Checksum,
     // Nothing is waited for: the body is here.
     while let Some(field) = block_on(form.next_field()).map_err(torn)? {
         if chunks.len() == CHUNKS_MAX {
-            return Err(Problem::TooLarge(format!("a request may bring {CHUNKS_MAX} chunks").into()));
+            return Err(ArtifactError::TooLarge(format!("a request may bring {CHUNKS_MAX} chunks")));
         }
         let (name, bytes) = read_chunk(field)?;
         unpacked += bytes.len();
         if unpacked > UNPACKED_BYTES_MAX {
-            return Err(Problem::TooLarge(format!("the chunks unpack to more than {UNPACKED_BYTES_MAX} bytes").into()));
+            return Err(ArtifactError::TooLarge(format!("the chunks unpack to more than {UNPACKED_BYTES_MAX} bytes")));
         }
         chunks.push((name, bytes));
     }
     Ok(chunks)
 }
 
-fn read_chunk(field: Field<'_>) -> Result<(Checksum, Vec<u8>), Problem> {
+fn read_chunk(field: Field<'_>) -> Result<(Checksum, Vec<u8>), ArtifactError> {
     let is_gzip = match field.name() {
         Some("file") => false,
         Some("file_gzip") => true,
-        _ => return Err(Problem::invalid("a chunk's part is named file or file_gzip")),
+        _ => return Err(ArtifactError::invalid("a chunk's part is named file or file_gzip")),
     };
-    let name: Checksum =
-        field.file_name().unwrap_or_default().parse().map_err(|error: String| Problem::invalid(error))?;
+    let name: Checksum = field.file_name().unwrap_or_default().parse().map_err(ArtifactError::Invalid)?;
     let sent = block_on(field.bytes()).map_err(torn)?;
     let mut bytes = Vec::new();
     if is_gzip {
         let unpacked = MultiGzDecoder::new(&sent[..]).take(CHUNK_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-        unpacked.map_err(|error| Problem::invalid(format!("chunk {name} cannot be unpacked: {error}")))?;
+        unpacked.map_err(|error| ArtifactError::invalid(format!("chunk {name} cannot be unpacked: {error}")))?;
     } else {
         bytes.extend_from_slice(&sent);
     }
     if bytes.len() > CHUNK_BYTES_MAX {
-        return Err(Problem::TooLarge(format!("chunk {name} is over {CHUNK_BYTES_MAX} bytes").into()));
+        return Err(ArtifactError::TooLarge(format!("chunk {name} is over {CHUNK_BYTES_MAX} bytes")));
     }
     let actual = Checksum::of(&bytes);
     if actual != name {
-        return Err(Problem::invalid(format!("chunk {name} has the checksum {actual}")));
+        return Err(ArtifactError::invalid(format!("chunk {name} has the checksum {actual}")));
     }
     Ok((name, bytes))
 }
 
-fn torn(error: multer::Error) -> Problem {
-    Problem::invalid(format!("the form cannot be read: {error}"))
+fn torn(error: multer::Error) -> ArtifactError {
+    ArtifactError::invalid(format!("the form cannot be read: {error}"))
 }
 
 #[cfg(test)]
@@ -117,7 +121,7 @@ mod tests {
             (form(&[("other", &name, b"one")]), "file_gzip"),
             (torn, "form cannot be read"),
         ] {
-            let Err(Problem::Invalid(message)) = read_chunks(&body, "b") else { panic!("{why}: it was read") };
+            let Err(ArtifactError::Invalid(message)) = read_chunks(&body, "b") else { panic!("{why}: it was read") };
             assert!(message.contains(why), "{message}");
         }
     }
@@ -132,7 +136,7 @@ mod tests {
         let small = Checksum::of(b"x").to_string();
         let many = form(&vec![("file", small.as_str(), b"x".as_slice()); CHUNKS_MAX + 1]);
         for body in [of(5), form(&[("file_gzip", &name, &bomb)]), many] {
-            assert!(matches!(read_chunks(&body, "b"), Err(Problem::TooLarge(_))));
+            assert!(matches!(read_chunks(&body, "b"), Err(ArtifactError::TooLarge(_))));
         }
     }
 }
