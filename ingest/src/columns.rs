@@ -12,10 +12,9 @@ use arrow::array::{
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{Date32Type, Schema, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use serde::Deserialize;
 
 use crate::kind::{Kind, Partition};
-use crate::row::{Head, Rows, Value};
+use crate::row::{Frames, Head, Rows, Value};
 use crate::schema::{ColumnType, TableSchema, frame_fields};
 
 const DAY_US: i64 = 86_400_000_000;
@@ -131,7 +130,7 @@ impl Builder {
             (Self::Int(builder), Value::Int(value)) => builder.append_value(value),
             (Self::Bool(builder), Value::Bool(value)) => builder.append_value(value),
             (Self::Time(builder), Value::Time(value)) => builder.append_value(value),
-            (Self::Frames(builder), Value::Frames(json)) => append_frames(builder, json),
+            (Self::Frames(builder), Value::Frames(frames)) => append_frames(builder, frames),
             // A cell of another type than its column's is a bug that debug builds catch in `Rows::put`; a null is the
             // safe reading of it, and keeps the columns aligned.
             (builder, _) => builder.pad(builder.len() + 1),
@@ -149,30 +148,9 @@ impl Builder {
     }
 }
 
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(borrow, default)]
-    module: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    file: Option<std::borrow::Cow<'a, str>>,
-    #[serde(borrow, default)]
-    function: Option<std::borrow::Cow<'a, str>>,
-    #[serde(default)]
-    line: Option<i64>,
-    #[serde(default)]
-    col: Option<i64>,
-    #[serde(default)]
-    in_app: Option<bool>,
-}
-
-fn append_frames(builder: &mut ListBuilder<StructBuilder>, json: &str) {
-    // The judge wrote this JSON itself; frames it could not have written are none.
-    let Ok(frames) = serde_json::from_str::<Vec<Frame<'_>>>(json) else {
-        builder.append_null();
-        return;
-    };
+fn append_frames(builder: &mut ListBuilder<StructBuilder>, frames: Frames<'_>) {
     let values = builder.values();
-    for frame in frames {
+    for frame in frames.iter() {
         for (field, text) in [frame.module, frame.file, frame.function].into_iter().enumerate() {
             text_field(values, field).append_option(text);
         }
@@ -285,15 +263,14 @@ pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traces::Frame;
 
     fn two_rows() -> RecordBatch {
         let mut rows = Rows::default();
         let mut first = rows.begin(Kind::Errors);
         first.text("event_id", "a").time("ts", 5);
-        first.put(
-            TableSchema::of(Kind::Errors).index("frames").unwrap(),
-            Value::Frames(r#"[{"file":"app.js","line":3,"in_app":true}]"#),
-        );
+        let frame = Frame { file: Some("app.js".into()), line: Some(3), in_app: Some(true), ..Frame::default() };
+        first.frames(TableSchema::of(Kind::Errors).index("frames").unwrap(), &[frame]);
         first.finish(None);
         let mut second = rows.begin(Kind::Errors);
         second.text("event_id", "b").text("message", "boom").time("ts", 6);

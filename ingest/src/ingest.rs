@@ -389,7 +389,7 @@ impl Ingest {
             return Err(IngestError::NotReady("the log was not open".into()));
         };
         let jobs = jobs.clone();
-        let _ = tokio::task::spawn_blocking(move || jobs.send(Job::Stop)).await;
+        let _ = tokio::task::spawn_blocking(move || jobs.send(Job::Stop).is_ok()).await;
         let mut settled = self.settled.clone();
         // The flusher ends, and with it the channel, once the writer is gone and every epoch is settled.
         while settled.changed().await.is_ok() {}

@@ -48,7 +48,7 @@ pub use kind::{Kind, Partition};
 pub use lake::LAKE_URL;
 pub use limits::{BodyError, Limits};
 pub use outcome::{Reject, RejectCode, Tally};
-pub use row::{Head, RowWriter, Rows, Trust, Value};
+pub use row::{Frames, Head, RowWriter, Rows, Trust, Value};
 pub use schema::{COMMON, Column, ColumnType, Purpose, TableSchema};
 pub use scrub::{id_offence, text as scrub_text};
 pub use sender::{Sender, Source};

@@ -3,9 +3,13 @@
 //! A request's rows share one text buffer and one cell list, so that judging an event allocates nothing of its own, and a
 //! column nobody filled costs nothing.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use crate::dedupe::Fingerprint;
 use crate::kind::Kind;
 use crate::schema::{ColumnType, TableSchema};
+use crate::traces::Frame;
 
 /// Who vouches for a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,17 +43,74 @@ pub enum Value<'a> {
     Bool(bool),
     /// Microseconds since the Unix epoch.
     Time(i64),
-    /// Stack frames: a JSON array of `{module?, file?, function?, line?, col?, in_app?}`, newest first.
-    Frames(&'a str),
+    /// Stack frames, newest first.
+    Frames(Frames<'a>),
+}
+
+/// The frames of one cell.
+#[derive(Clone, Copy)]
+pub struct Frames<'a> {
+    text: &'a str,
+    stored: &'a [StoredFrame],
+}
+
+impl<'a> Frames<'a> {
+    /// Iterates over them.
+    pub fn iter(self) -> impl Iterator<Item = Frame<'a>> {
+        let read = move |span: Option<Span>| span.map(|span| Cow::Borrowed(span.of(self.text)));
+        self.stored.iter().map(move |stored| Frame {
+            module: read(stored.module),
+            file: read(stored.file),
+            function: read(stored.function),
+            line: stored.line,
+            col: stored.col,
+            in_app: stored.in_app,
+        })
+    }
+}
+
+impl fmt::Debug for Frames<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl PartialEq for Frames<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+/// Where a text lies in its rows' buffer.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    fn of(self, text: &str) -> &str {
+        &text[self.start as usize..self.start as usize + self.len as usize]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct StoredFrame {
+    module: Option<Span>,
+    file: Option<Span>,
+    function: Option<Span>,
+    line: Option<i64>,
+    col: Option<i64>,
+    in_app: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stored {
-    Text { start: u32, len: u32 },
+    Text(Span),
     Int(i64),
     Bool(bool),
     Time(i64),
-    Frames { start: u32, len: u32 },
+    Frames { first: u32, count: u32 },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +135,7 @@ pub struct Head {
 pub struct Rows {
     text: String,
     cells: Vec<Cell>,
+    frames: Vec<StoredFrame>,
     heads: Vec<Head>,
 }
 
@@ -87,6 +149,7 @@ impl Rows {
         Self {
             text: String::with_capacity(bytes),
             cells: Vec::with_capacity(rows * CELLS_USUAL),
+            frames: Vec::new(),
             heads: Vec::with_capacity(rows),
         }
     }
@@ -98,6 +161,7 @@ impl Rows {
             schema: TableSchema::of(kind),
             text_mark: self.text.len(),
             cell_mark: self.cells.len(),
+            frame_mark: self.frames.len(),
             finished: false,
             rows: self,
         }
@@ -118,7 +182,10 @@ impl Rows {
     /// Returns roughly how many bytes the rows hold.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.text.len() + self.cells.len() * size_of::<Cell>() + self.heads.len() * size_of::<Head>()
+        self.text.len()
+            + self.cells.len() * size_of::<Cell>()
+            + self.frames.len() * size_of::<StoredFrame>()
+            + self.heads.len() * size_of::<Head>()
     }
 
     /// Returns the heads, in order.
@@ -143,10 +210,12 @@ impl Rows {
     }
 
     fn value(&self, stored: Stored) -> Value<'_> {
-        let slice = |start: u32, len: u32| &self.text[start as usize..start as usize + len as usize];
         match stored {
-            Stored::Text { start, len } => Value::Text(slice(start, len)),
-            Stored::Frames { start, len } => Value::Frames(slice(start, len)),
+            Stored::Text(span) => Value::Text(span.of(&self.text)),
+            Stored::Frames { first, count } => {
+                let stored = &self.frames[first as usize..first as usize + count as usize];
+                Value::Frames(Frames { text: &self.text, stored })
+            }
             Stored::Int(value) => Value::Int(value),
             Stored::Bool(value) => Value::Bool(value),
             Stored::Time(value) => Value::Time(value),
@@ -161,6 +230,7 @@ pub struct RowWriter<'a> {
     schema: &'static TableSchema,
     text_mark: usize,
     cell_mark: usize,
+    frame_mark: usize,
     finished: bool,
 }
 
@@ -170,14 +240,40 @@ impl RowWriter<'_> {
     /// # Panics
     /// In debug builds, when the value's type is not the column's or the column was set before.
     pub fn put(&mut self, column: usize, value: Value<'_>) {
+        let stored = match value {
+            Value::Text(text) => Stored::Text(self.push_text(text)),
+            Value::Int(value) => Stored::Int(value),
+            Value::Bool(value) => Stored::Bool(value),
+            Value::Time(value) => Stored::Time(value),
+            Value::Frames(frames) => return self.frames(column, &frames.iter().collect::<Vec<_>>()),
+        };
+        self.set(column, stored);
+    }
+
+    /// Sets a cell of stack frames, newest first.
+    ///
+    /// # Panics
+    /// As [`put`](Self::put).
+    pub fn frames(&mut self, column: usize, frames: &[Frame<'_>]) {
+        let first = self.rows.frames.len() as u32;
+        for frame in frames {
+            let mut push = |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| self.push_text(text));
+            let (module, file, function) = (push(&frame.module), push(&frame.file), push(&frame.function));
+            let Frame { line, col, in_app, .. } = *frame;
+            self.rows.frames.push(StoredFrame { module, file, function, line, col, in_app });
+        }
+        self.set(column, Stored::Frames { first, count: frames.len() as u32 });
+    }
+
+    fn set(&mut self, column: usize, value: Stored) {
         debug_assert!(
             matches!(
                 (self.schema.columns()[column].ty, value),
-                (ColumnType::Text | ColumnType::Json, Value::Text(_))
-                    | (ColumnType::Int, Value::Int(_))
-                    | (ColumnType::Bool, Value::Bool(_))
-                    | (ColumnType::Time, Value::Time(_))
-                    | (ColumnType::Frames, Value::Frames(_))
+                (ColumnType::Text | ColumnType::Json, Stored::Text(_))
+                    | (ColumnType::Int, Stored::Int(_))
+                    | (ColumnType::Bool, Stored::Bool(_))
+                    | (ColumnType::Time, Stored::Time(_))
+                    | (ColumnType::Frames, Stored::Frames { .. })
             ),
             "{} of {} does not take {value:?}",
             self.schema.columns()[column].name,
@@ -188,19 +284,6 @@ impl RowWriter<'_> {
             "{} is set twice",
             self.schema.columns()[column].name
         );
-        let value = match value {
-            Value::Text(text) => {
-                let (start, len) = self.push_text(text);
-                Stored::Text { start, len }
-            }
-            Value::Frames(text) => {
-                let (start, len) = self.push_text(text);
-                Stored::Frames { start, len }
-            }
-            Value::Int(value) => Stored::Int(value),
-            Value::Bool(value) => Stored::Bool(value),
-            Value::Time(value) => Stored::Time(value),
-        };
         self.rows.cells.push(Cell { column: column as u16, value });
     }
 
@@ -257,10 +340,10 @@ impl RowWriter<'_> {
         self
     }
 
-    fn push_text(&mut self, text: &str) -> (u32, u32) {
+    fn push_text(&mut self, text: &str) -> Span {
         let start = self.rows.text.len() as u32;
         self.rows.text.push_str(text);
-        (start, text.len() as u32)
+        Span { start, len: text.len() as u32 }
     }
 }
 
@@ -269,6 +352,7 @@ impl Drop for RowWriter<'_> {
         if !self.finished {
             self.rows.text.truncate(self.text_mark);
             self.rows.cells.truncate(self.cell_mark);
+            self.rows.frames.truncate(self.frame_mark);
         }
     }
 }

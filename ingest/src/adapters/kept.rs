@@ -7,7 +7,8 @@ use super::native::cut;
 
 /// All of an event's properties.
 const BYTES_MAX: usize = 14 << 10;
-const TEXT_BYTES_MAX: usize = 1024;
+/// A text in them.
+pub(super) const PROPERTY_TEXT_BYTES_MAX: usize = 1024;
 const NAME_BYTES_MAX: usize = 128;
 const FIELDS_MAX: usize = 100;
 const ITEMS_MAX: usize = 50;
@@ -34,7 +35,7 @@ impl Kept {
     /// Keeps a text, if there is one.
     pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.insert(name, Value::from(cut(text, TEXT_BYTES_MAX)));
+            self.insert(name, Value::from(cut(text, PROPERTY_TEXT_BYTES_MAX)));
         }
     }
 
@@ -50,17 +51,17 @@ impl Kept {
     }
 
     /// Keeps the fields of an object under one name, each as long as there is room.
-    pub(super) fn object(&mut self, name: &str, fields: impl IntoIterator<Item = (String, Value)>) {
+    pub(super) fn object<'v>(&mut self, name: &str, fields: impl IntoIterator<Item = (&'v String, &'v Value)>) {
         let mut kept = Map::new();
         for (field, value) in fields {
-            let Some(value) = self.pruned(&value, 1) else { continue };
+            let Some(value) = self.pruned(value, 1) else { continue };
             let bytes = field.len() + json_bytes(&value);
             if self.bytes + bytes > BYTES_MAX || kept.len() == FIELDS_MAX || field.len() > NAME_BYTES_MAX {
                 self.left_out += 1;
                 continue;
             }
             self.bytes += bytes;
-            kept.insert(field, value);
+            kept.insert(field.clone(), value);
         }
         if !kept.is_empty() {
             self.fields.insert(name.to_owned(), Value::Object(kept));
@@ -82,7 +83,7 @@ impl Kept {
         match value {
             Value::Null => None,
             Value::Bool(_) | Value::Number(_) => Some(value.clone()),
-            Value::String(text) => Some(Value::from(cut(text, TEXT_BYTES_MAX))),
+            Value::String(text) => Some(Value::from(cut(text, PROPERTY_TEXT_BYTES_MAX))),
             Value::Array(_) | Value::Object(_) if depth >= DEPTH_MAX => {
                 self.left_out += 1;
                 None
@@ -102,14 +103,9 @@ impl Kept {
     }
 }
 
-/// Keeps the first of a list, as long as there is room.
-pub(super) fn first_that_fit(list: impl IntoIterator<Item = Value>, bytes_max: usize) -> Vec<Value> {
-    let mut bytes = 0;
-    let fits = |item: &Value| {
-        bytes += json_bytes(item) + 1;
-        bytes <= bytes_max
-    };
-    list.into_iter().take_while(fits).collect()
+/// Returns a value cut to what a property may be; none for null.
+pub(super) fn pruned(value: &Value) -> Option<Value> {
+    Kept::default().pruned(value, 0)
 }
 
 /// Returns how long a value is as JSON, without writing it down: events hold hundreds that are measured.
@@ -150,13 +146,13 @@ mod tests {
         kept.put("null", &json!(null));
         kept.put("long", &json!("é".repeat(5_000)));
         kept.put("wide", &json!(vec![1; 500]));
-        let many = (0..300).map(|number| (format!("t{number}"), json!("x".repeat(200))));
-        kept.object("tags", many);
+        let many: Map<String, Value> = (0..300).map(|number| (format!("t{number}"), json!("x".repeat(200)))).collect();
+        kept.object("tags", &many);
         kept.text("none", Some(""));
         let (fields, left_out) = kept.finish();
         let text = Value::Object(fields.clone()).to_string();
         assert!(text.len() < BYTES_MAX + 2_000, "{}", text.len());
-        assert_eq!(fields["long"].as_str().map(str::len), Some(TEXT_BYTES_MAX));
+        assert_eq!(fields["long"].as_str().map(str::len), Some(PROPERTY_TEXT_BYTES_MAX));
         assert_eq!(fields["wide"].as_array().map(Vec::len), Some(ITEMS_MAX));
         assert!(
             (1..=DEPTH_MAX).contains(&text.matches("\"a\"").count())
@@ -164,10 +160,5 @@ mod tests {
                 && !fields.contains_key("none")
         );
         assert!(left_out > 450 + 200, "{left_out}");
-    }
-
-    #[test]
-    fn the_first_that_fit_are_kept() {
-        assert_eq!(first_that_fit((0..100).map(Value::from), 10), [json!(0), json!(1), json!(2), json!(3), json!(4)]);
     }
 }

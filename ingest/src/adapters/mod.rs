@@ -1,8 +1,8 @@
 //! What SDKs of other products send, put into the words of `POST /v1/events`. One file or folder a protocol (`segment`,
 //! `posthog`, `sentry`, `otlp`), none knowing the others; what they share is small: who an id means (`ids`), whose clock a time
-//! is by (`clock`), stack frames (`frames`), the event being written (`native`) and what else of it is kept (`kept`), the key
-//! in a body (`key`). Not HTTP, and not
-//! what an event may hold: every translated event goes to the `judge` like any other.
+//! is by (`clock`), stack frames (`frames`), JSON read no further than it is needed
+//! (`lenient`), the event being written (`native`) and what else of it is kept (`kept`), the key in a body (`key`). Not HTTP,
+//! and not what an event may hold: every translated event goes to the `judge` like any other.
 //!
 //! A protocol is a function from a body's bytes to a [`Translation`]; a body that cannot be read at all is a `BodyError`.
 
@@ -11,6 +11,7 @@ mod frames;
 mod ids;
 mod kept;
 mod key;
+mod lenient;
 mod list;
 mod native;
 pub mod otlp;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use crate::client_drops::ClientDrop;
 use crate::limits::Limits;
 use crate::outcome::RejectCode;
+use crate::traces::Frame;
 
 pub use ids::IdRules;
 pub use key::key_in_body;
@@ -67,12 +69,21 @@ pub struct Translated {
 /// What became of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fate {
-    /// An event in our own words: a JSON object for the judge.
-    Native(String),
+    /// An event in our own words.
+    Native(Event),
     /// It should be an event and is none.
     Refused(Refused),
     /// There is nothing in it that Weir keeps; the word says what it was.
     Skipped(&'static str),
+}
+
+/// An event in our own words, for the judge.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// A JSON object with the fields of `POST /v1/events`.
+    pub text: String,
+    /// The stack of an error, newest frame first, where an SDK took it apart: then `text` has none.
+    pub frames: Vec<Frame<'static>>,
 }
 
 /// An item that cannot be translated.
@@ -92,7 +103,7 @@ impl Translated {
     /// Returns about how many bytes its row will hold.
     pub(crate) fn bytes(&self) -> usize {
         match &self.fate {
-            Fate::Native(text) => text.len(),
+            Fate::Native(event) => event.text.len() + event.frames.iter().map(Frame::bytes).sum::<usize>(),
             Fate::Refused(refused) => refused.event.as_ref().map_or(0, String::len),
             Fate::Skipped(_) => 0,
         }

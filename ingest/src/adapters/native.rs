@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-use super::clock;
 use super::ids::Who;
+use super::{Event, clock};
 use crate::grouping::{FINGERPRINT_BYTES_MAX, FINGERPRINT_PARTS_MAX};
 use crate::kind::Kind;
 use crate::scrub;
+use crate::traces::Frame;
 
 /// What the judge takes of a text, bytes. What an SDK gathered by itself is cut rather than refused.
 const TEXT_BYTES_MAX: usize = 512;
@@ -18,12 +19,17 @@ const COUNT_MAX: u64 = 999_999_999_999;
 const STATUSES: [&str; 3] = ["ok", "error", "cancelled"];
 
 /// An event in our own words.
-pub(super) struct Native(Map<String, Value>);
+pub(super) struct Native {
+    fields: Map<String, Value>,
+    /// Fields that are JSON already.
+    texts: Vec<(&'static str, String)>,
+    frames: Vec<Frame<'static>>,
+}
 
 impl Native {
     /// Begins one.
     pub(super) fn new(kind: Kind, id: Option<&str>, at: i64) -> Self {
-        let mut native = Self(Map::new());
+        let mut native = Self { fields: Map::new(), texts: Vec::new(), frames: Vec::new() };
         native.put("kind", Value::from(kind.wire()));
         native.put("ts", clock::write(at));
         if let Some(id) = id {
@@ -34,7 +40,7 @@ impl Native {
 
     /// Sets a field.
     pub(super) fn put(&mut self, field: &str, value: Value) {
-        self.0.insert(field.to_owned(), value);
+        self.fields.insert(field.to_owned(), value);
     }
 
     /// Sets a field of text, cut to what the judge takes, unless there is none.
@@ -77,7 +83,7 @@ impl Native {
     /// Makes the trace what it is about, where nobody is named: an event must be about something.
     pub(super) fn trace_as_subject(&mut self, trace_id: Option<&str>) {
         let has_subject =
-            ["account_id", "guest_id", "device_id", "session_id"].iter().any(|id| self.0.contains_key(*id));
+            ["account_id", "guest_id", "device_id", "session_id"].iter().any(|id| self.fields.contains_key(*id));
         if let Some(trace_id) = trace_id.filter(|id| !has_subject && is_opaque(id)) {
             self.text("session_id", Some(&format!("trace_{trace_id}")));
         }
@@ -99,7 +105,7 @@ impl Native {
     pub(super) fn lift(&mut self, kind: Kind, properties: &Map<String, Value>) {
         for (field, value) in properties {
             let of_usage = matches!(field.as_str(), "status" | "duration_ms" | "quantity" | "model" | "route");
-            if self.0.contains_key(field) || (of_usage && kind != Kind::Usage) {
+            if self.fields.contains_key(field) || (of_usage && kind != Kind::Usage) {
                 continue;
             }
             match (field.as_str(), value) {
@@ -130,9 +136,25 @@ impl Native {
         }
     }
 
+    /// Sets a field that is JSON already.
+    pub(super) fn json(&mut self, field: &'static str, json: String) {
+        self.texts.push((field, json));
+    }
+
+    /// Sets the stack of an error, newest frame first, unless it has none.
+    pub(super) fn stack(&mut self, frames: Vec<Frame<'static>>) {
+        self.frames = frames;
+    }
+
     /// Returns it for the judge.
-    pub(super) fn finish(self) -> String {
-        serde_json::to_string(&self.0).expect("names of JSON are texts")
+    pub(super) fn finish(self) -> Event {
+        let mut text = serde_json::to_string(&self.fields).expect("names of JSON are texts");
+        for (field, json) in self.texts {
+            // There is a field before it, the kind.
+            text.pop();
+            text.extend([",\"", field, "\":", &json, "}"]);
+        }
+        Event { text, frames: self.frames }
     }
 }
 
@@ -167,7 +189,7 @@ mod tests {
     use serde_json::json;
 
     fn of(native: Native) -> Value {
-        serde_json::from_str(&native.finish()).expect("JSON")
+        serde_json::from_str(&native.finish().text).expect("JSON")
     }
 
     #[test]

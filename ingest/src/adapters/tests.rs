@@ -49,7 +49,8 @@ impl House {
 /// Returns a cell as text; none for null.
 pub(super) fn cell(judged: &Judged, head: &Head, column: &str) -> Option<String> {
     judged.rows.get(head, column).map(|value| match value {
-        Cell::Text(text) | Cell::Frames(text) => text.to_owned(),
+        Cell::Text(text) => text.to_owned(),
+        Cell::Frames(frames) => serde_json::to_string(&frames.iter().collect::<Vec<_>>()).unwrap(),
         Cell::Int(number) | Cell::Time(number) => number.to_string(),
         Cell::Bool(value) => value.to_string(),
     })

@@ -15,6 +15,7 @@ use crate::outcome::RejectCode;
 use crate::row::{RowWriter, Trust, Value};
 use crate::scrub;
 use crate::sender::{Sender, Source};
+use crate::traces::Frame;
 
 const TEXT_BYTES_MAX: usize = 512;
 const MESSAGE_BYTES_MAX: usize = 2048;
@@ -118,6 +119,21 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
             self.draft.given |= bit;
         }
         Ok(())
+    }
+
+    /// Takes a stack that was taken apart before.
+    pub(super) fn take_frames(&mut self, frames: &'a [Frame<'static>]) {
+        if let Some((_, field)) = self.table.find("stack") {
+            self.put_stack(field, stack::keep(frames.iter().map(Frame::borrowed).collect()));
+        }
+    }
+
+    fn put_stack(&mut self, field: &Field, stack: stack::Stack<'a>) {
+        if let Some(place) = field.place {
+            self.draft.cells |= 1 << place;
+            self.row.frames(place, &stack.frames);
+        }
+        self.draft.stack = stack;
     }
 
     /// Reads one value and puts it where it belongs. Tells whether there was anything in it.
@@ -275,11 +291,7 @@ impl<'r, 'm, 'a> Admission<'r, 'm, 'a> {
     fn structured(&mut self, field: &Field, raw: &'a str) -> Result<(), Refusal> {
         let name = field.name;
         match field.check {
-            Check::Stack => {
-                self.draft.stack = stack::read_stack(name, raw)?;
-                let frames = self.draft.stack.json();
-                self.put(field, Value::Frames(&frames));
-            }
+            Check::Stack => self.put_stack(field, stack::read_stack(name, raw)?),
             Check::GroupedBy => {
                 let wrong = || {
                     let (parts, bytes) = (FINGERPRINT_PARTS_MAX, FINGERPRINT_BYTES_MAX);

@@ -25,6 +25,7 @@ use crate::limits::{BodyError, Limits};
 use crate::outcome::{Reject, RejectCode};
 use crate::row::Rows;
 use crate::sender::Sender;
+use crate::traces::Frame;
 use crate::wire::{Piece, split};
 
 use admission::Admission;
@@ -79,7 +80,7 @@ impl Judge {
         let pieces = split(body, &self.limits)?;
         let mut request = Request::new(self, sender, Rows::with_room(pieces.list.len(), body.len()));
         for (index, piece) in (0..).zip(&pieces.list) {
-            request.decide(index, *piece);
+            request.decide(index, *piece, &[]);
         }
         match request.judged.rejects.first() {
             Some(first) if pieces.presumed && request.objects == 0 => {
@@ -98,7 +99,7 @@ impl Judge {
         let mut request = Request::new(self, sender, Rows::with_room(events.len(), bytes));
         for (index, event) in (0..).zip(events) {
             match &event.fate {
-                Fate::Native(text) => request.decide(index, Piece::Text(text)),
+                Fate::Native(event) => request.decide(index, Piece::Text(&event.text), &event.frames),
                 Fate::Refused(refused) => request.refuse_untranslated(index, event.id.as_deref(), refused),
                 Fate::Skipped(_) => {}
             }
@@ -131,11 +132,12 @@ impl<'r, 'a> Request<'r, 'a> {
         }
     }
 
-    fn decide(&mut self, index: u32, piece: Piece<'a>) {
+    /// Decides on an event; `frames` is its stack where that is not in its text.
+    fn decide(&mut self, index: u32, piece: Piece<'a>, frames: &'a [Frame<'static>]) {
         self.judged.received += 1;
         self.fields.clear();
         let (event, admitted) = match piece {
-            Piece::Text(text) => (Some(text), self.read(text).and_then(|()| self.admit(index))),
+            Piece::Text(text) => (Some(text), self.read(text).and_then(|()| self.admit(index, frames))),
             Piece::NotText => (None, Err(Refusal::new(RejectCode::InvalidJson, "the line is not UTF-8"))),
         };
         if let Err(refusal) = admitted {
@@ -161,12 +163,15 @@ impl<'r, 'a> Request<'r, 'a> {
         }
     }
 
-    fn admit(&mut self, index: u32) -> Result<(), Refusal> {
+    fn admit(&mut self, index: u32, frames: &'a [Frame<'static>]) -> Result<(), Refusal> {
         let kind = admission::permitted_kind(&self.fields, self.sender)?;
         let row = self.judged.rows.begin(kind);
         let mut admission = Admission::new(self.judge, self.sender, &mut self.memo, kind, row);
         for (name, raw) in &self.fields {
             admission.take(name, raw)?;
+        }
+        if !frames.is_empty() {
+            admission.take_frames(frames);
         }
         admission.finish(index)
     }

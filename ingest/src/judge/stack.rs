@@ -20,13 +20,6 @@ pub(super) struct Stack<'a> {
     pub culprit: Option<String>,
 }
 
-impl Stack<'_> {
-    /// Returns the frames as JSON.
-    pub(super) fn json(&self) -> String {
-        serde_json::to_string(&self.frames).expect("frames of texts and numbers are JSON")
-    }
-}
-
 /// Reads the stack of an error. A text in which no frame is found is an error's stack all the same, of no frames.
 pub(super) fn read_stack<'a>(field: &str, raw: &'a str) -> Result<Stack<'a>, Refusal> {
     if raw.starts_with('"') {
@@ -46,7 +39,8 @@ pub(super) fn read_stack<'a>(field: &str, raw: &'a str) -> Result<Stack<'a>, Ref
     Ok(keep(frames))
 }
 
-fn keep(mut frames: Vec<Frame<'_>>) -> Stack<'_> {
+/// Keeps of a stack what may be kept.
+pub(super) fn keep(mut frames: Vec<Frame<'_>>) -> Stack<'_> {
     frames.truncate(FRAMES_MAX);
     for frame in &mut frames {
         clean(&mut frame.module, scrub::text);
@@ -86,6 +80,12 @@ fn culprit_of(frame: &Frame<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Stack<'_> {
+        fn json(&self) -> String {
+            serde_json::to_string(&self.frames).unwrap()
+        }
+    }
 
     fn read(raw: &str) -> Stack<'_> {
         read_stack("stack", raw).unwrap_or_else(|refusal| panic!("{}", refusal.message))

@@ -80,7 +80,7 @@ fn refused(event: &str, sender: &Sender) -> (RejectCode, String) {
 
 fn text<'a>(rows: &'a Rows, head: &Head, column: &str) -> Option<&'a str> {
     match rows.get(head, column) {
-        Some(Value::Text(text) | Value::Frames(text)) => Some(text),
+        Some(Value::Text(text)) => Some(text),
         None => None,
         Some(other) => panic!("{column} is {other:?}"),
     }

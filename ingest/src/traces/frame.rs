@@ -34,6 +34,20 @@ impl<'a> Frame<'a> {
         Self { module: given(module), function: given(function), ..Self::default() }
     }
 
+    /// Returns the same, borrowed from this one.
+    pub(crate) fn borrowed(&self) -> Frame<'_> {
+        fn of<'f>(text: &'f Option<Cow<'_, str>>) -> Option<Cow<'f, str>> {
+            text.as_deref().map(Cow::Borrowed)
+        }
+        let (module, file, function) = (of(&self.module), of(&self.file), of(&self.function));
+        Frame { module, file, function, line: self.line, col: self.col, in_app: self.in_app }
+    }
+
+    /// Returns how many bytes its texts have.
+    pub(crate) fn bytes(&self) -> usize {
+        [&self.module, &self.file, &self.function].into_iter().flatten().map(|text| text.len()).sum()
+    }
+
     /// Makes it independent of the text that it was read from.
     pub(crate) fn into_owned(self) -> Frame<'static> {
         let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));

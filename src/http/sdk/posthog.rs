@@ -117,16 +117,16 @@ fn configured(app: &App, api_key: &str, request: Request) -> Result<Value, Probl
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ingest::adapters::{Fate, Translated, Translation};
+    use ingest::adapters::{Event, Fate, Translated, Translation};
     use ingest::{Reject, RejectCode};
 
     #[test]
     fn every_event_of_a_batch_is_answered_by_its_uuid() {
         let event = |id: Option<&str>, fate| Translated { id: id.map(str::to_owned), fate };
         let events = vec![
-            event(Some("stored"), Fate::Native("{}".into())),
-            event(None, Fate::Native("{}".into())),
-            event(Some("dropped"), Fate::Native("{}".into())),
+            event(Some("stored"), Fate::Native(Event::default())),
+            event(None, Fate::Native(Event::default())),
+            event(Some("dropped"), Fate::Native(Event::default())),
             event(Some("skipped"), Fate::Skipped("group")),
         ];
         let reject = Reject { index: 2, id: None, code: RejectCode::NoSubject, message: "no id".into() };

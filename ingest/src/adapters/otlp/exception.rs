@@ -1,17 +1,13 @@
 //! Exceptions, as attributes of a log record or of a span's event.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 use super::attributes::Attributes;
-use crate::adapters::kept::first_that_fit;
+use crate::adapters::frames::that_fit;
 use crate::adapters::native::{Native, cut};
 use crate::traces::{self, Language};
 
 const MESSAGE_BYTES_MAX: usize = 8192;
-const STACK_BYTES_MAX: usize = 20 << 10;
-const FRAME_TEXT_BYTES_MAX: usize = 512;
 
 /// What was thrown.
 pub(super) struct Thrown<'v> {
@@ -44,19 +40,7 @@ impl Thrown<'_> {
         if self.has_escaped {
             native.put("handled", Value::from(false));
         }
-        let frames = self.frames(language.and_then(Language::from_hint));
-        if !frames.is_empty() {
-            native.put("stack", Value::Array(frames));
-        }
-    }
-
-    fn frames(&self, language: Option<Language>) -> Vec<Value> {
-        let frames = traces::read(self.stack.unwrap_or_default(), language).into_iter().map(|mut frame| {
-            for text in [&mut frame.module, &mut frame.file, &mut frame.function].into_iter().flatten() {
-                *text = Cow::Owned(cut(text, FRAME_TEXT_BYTES_MAX).into_owned());
-            }
-            serde_json::to_value(frame).expect("a frame of texts and numbers is JSON")
-        });
-        first_that_fit(frames, STACK_BYTES_MAX)
+        let frames = traces::read(self.stack.unwrap_or_default(), language.and_then(Language::from_hint));
+        native.stack(that_fit(frames.into_iter()));
     }
 }

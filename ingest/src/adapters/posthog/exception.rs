@@ -34,9 +34,7 @@ pub(super) fn write(given: &Map<String, Value>, native: &mut Native) -> Result<(
     if let Some(level) = own("$exception_level").and_then(level) {
         native.put("level", Value::from(level));
     }
-    if let Some(stack) = frames::newest_first(first.and_then(|first| first.get("stacktrace"))) {
-        native.put("stack", stack);
-    }
+    native.stack(frames::newest_first(&frames::of_value(first.and_then(|first| first.get("stacktrace")))));
     native.fingerprint(given.get("$exception_fingerprint"));
     let causes: Vec<Value> = list.iter().skip(1).take(CAUSES_MAX).filter_map(cause).collect();
     if !causes.is_empty() {

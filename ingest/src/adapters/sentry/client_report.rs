@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{NoEvent, Request, text};
+use super::{NoEvent, Request, object, text};
 use crate::client_drops::ClientDrop;
 
 /// Of one line of a report; more is no honest count.
@@ -57,7 +57,7 @@ const CATEGORIES: &[&str] = &[
 impl Request<'_> {
     /// Takes a report.
     pub(super) fn client_report(&mut self, payload: &str) {
-        let Some(item) = self.read("client_report", payload) else { return };
+        let Some(item) = self.read("client_report", payload, object) else { return };
         let Some(lines) = item.get("discarded_events").and_then(Value::as_array) else {
             let none = Err(NoEvent::missing("discarded_events"));
             return self.put(None, "client_report", payload, none);

@@ -1,9 +1,13 @@
 //! Errors and messages, and what all of Sentry's events say alike: whom they are about, which client, which release.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::lean::{self, Event};
 use super::{Native, NoEvent, Request, clock, exception, text};
-use crate::adapters::kept::{Kept, first_that_fit};
+use crate::adapters::kept::{Kept, PROPERTY_TEXT_BYTES_MAX};
 use crate::adapters::native::{cut, without_query};
 use crate::kind::Kind;
 use crate::scrub;
@@ -37,10 +41,11 @@ const EXTRAS_LEFT_OUT: &[&str] = &["sys.argv", "__serialized__"];
 
 impl Request<'_> {
     /// Translates an error or a message.
-    pub(super) fn error(&mut self, item: &Value, id: &str) -> Result<Native, NoEvent> {
+    pub(super) fn error(&mut self, event: &Event<'_>, id: &str) -> Result<Native, NoEvent> {
+        let item = &event.item;
         let mut native = self.begin(Kind::Errors, item, id, item.get("timestamp"))?;
         let mut kept = Kept::default();
-        let told = exception::read(item);
+        let told = exception::read(event);
         native.text("type", told.ty);
         native.put("message", Value::from(cut(&told.message, MESSAGE_BYTES_MAX)));
         if let Some(handled) = told.handled {
@@ -50,18 +55,15 @@ impl Request<'_> {
             native.put("level", Value::from(level));
         }
         native.text("culprit", text(item, "culprit"));
-        if let Some(stack) = told.stack {
-            native.put("stack", Value::Array(stack));
-        }
+        native.stack(told.stack);
         native.fingerprint(item.get("fingerprint"));
-        let crumbs = breadcrumbs(item.get("breadcrumbs"), told.causes);
-        if !crumbs.is_empty() {
-            native.put("breadcrumbs", Value::Array(crumbs));
+        if let Some(crumbs) = breadcrumbs(&event.breadcrumbs, &told.causes) {
+            native.json("breadcrumbs", crumbs);
         }
         kept.text("mechanism", told.mechanism);
         kept.text("log", told.log);
         kept.text("logger", text(item, "logger"));
-        let images = debug_images(item);
+        let images = debug_images(event);
         if !images.is_empty() {
             kept.put("debug_meta", &serde_json::json!({ "images": images }));
         }
@@ -116,15 +118,12 @@ impl Request<'_> {
         kept.text("sdk", sdk(item).as_deref());
         let tags = tags(item.get("tags"));
         native.lift(kind, &tags);
-        kept.object("tags", tags);
-        let contexts = item.get("contexts").and_then(Value::as_object).cloned().unwrap_or_default();
-        kept.object("contexts", contexts.into_iter().filter(|(name, _)| !GATHERED.contains(&name.as_str())));
-        let extra = item.get("extra").and_then(Value::as_object).cloned().unwrap_or_default();
-        let given = extra.len();
-        let extra: Map<String, Value> =
-            extra.into_iter().filter(|(name, _)| !EXTRAS_LEFT_OUT.contains(&name.as_str())).collect();
-        kept.leave_out(given - extra.len());
-        kept.object("extra", extra);
+        kept.object("tags", &*tags);
+        let attached = |name: &str| item.get(name).and_then(Value::as_object).into_iter().flatten();
+        kept.object("contexts", attached("contexts").filter(|(name, _)| !GATHERED.contains(&name.as_str())));
+        let is_left_out = |name: &String| EXTRAS_LEFT_OUT.contains(&name.as_str());
+        kept.leave_out(attached("extra").filter(|(name, _)| is_left_out(name)).count());
+        kept.object("extra", attached("extra").filter(|(name, _)| !is_left_out(name)));
         let (properties, left_out) = kept.finish();
         self.translation.fields_skipped += left_out;
         native.properties(properties);
@@ -156,46 +155,63 @@ fn header<'v>(headers: &'v Value, name: &str) -> Option<&'v str> {
 }
 
 /// Returns tags; old SDKs write them as pairs.
-fn tags(tags: Option<&Value>) -> Map<String, Value> {
+fn tags(tags: Option<&Value>) -> Cow<'_, Map<String, Value>> {
     match tags {
-        Some(Value::Object(tags)) => tags.clone(),
-        Some(Value::Array(pairs)) => {
-            pairs.iter().filter_map(|pair| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.clone()))).collect()
-        }
-        _ => Map::new(),
+        Some(Value::Object(tags)) => Cow::Borrowed(tags),
+        Some(Value::Array(pairs)) => Cow::Owned(
+            pairs.iter().filter_map(|pair| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1)?.clone()))).collect(),
+        ),
+        _ => Cow::Owned(Map::new()),
     }
 }
 
-/// Returns the newest breadcrumbs, oldest first, and after them the causes, which matter most.
-fn breadcrumbs(crumbs: Option<&Value>, causes: Vec<Value>) -> Vec<Value> {
-    let crumbs = match crumbs {
-        Some(Value::Array(crumbs)) => crumbs.as_slice(),
-        Some(crumbs) => crumbs.get("values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice),
-        None => &[],
+/// Writes the newest breadcrumbs, oldest first, and after them the causes, which matter most.
+fn breadcrumbs(crumbs: &[lean::Breadcrumb<'_>], causes: &[Value]) -> Option<String> {
+    let newest_first = causes.iter().rev().map(Value::to_string).chain(crumbs.iter().rev().map(breadcrumb));
+    let mut bytes = 0;
+    let fits = |crumb: &String| {
+        bytes += crumb.len() + 1;
+        bytes <= BREADCRUMBS_BYTES_MAX
     };
-    let newest_first = crumbs.iter().rev().filter(|crumb| crumb.is_object()).map(breadcrumb);
-    let all = causes.into_iter().rev().chain(newest_first).take(BREADCRUMBS_MAX);
-    let mut kept = first_that_fit(all, BREADCRUMBS_BYTES_MAX);
+    let mut kept: Vec<String> = newest_first.take(BREADCRUMBS_MAX).take_while(fits).collect();
     kept.reverse();
-    kept
+    (!kept.is_empty()).then(|| format!("[{}]", kept.join(",")))
 }
 
-fn breadcrumb(crumb: &Value) -> Value {
-    let mut kept = Kept::default();
-    for field in ["type", "category", "level"] {
-        kept.text(field, text(crumb, field));
+fn breadcrumb(crumb: &lean::Breadcrumb<'_>) -> String {
+    #[derive(Serialize)]
+    struct Kept<'c> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        category: Option<Cow<'c, str>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        level: Option<Cow<'c, str>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<Cow<'c, str>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timestamp: Option<Value>,
+        #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+        ty: Option<Cow<'c, str>>,
     }
-    kept.text("message", text(crumb, "message"));
-    let at = crumb.get("timestamp").and_then(clock::read).map(clock::write);
-    kept.put("timestamp", &at.unwrap_or_default());
-    kept.put("data", crumb.get("data").unwrap_or(&Value::Null));
-    Value::Object(kept.finish().0)
+    fn kept<'c>(text: &'c Option<Cow<'_, str>>) -> Option<Cow<'c, str>> {
+        text.as_deref().map(|text| cut(text, PROPERTY_TEXT_BYTES_MAX))
+    }
+    let kept = Kept {
+        category: kept(&crumb.category),
+        data: crate::adapters::kept::pruned(&crumb.data),
+        level: kept(&crumb.level),
+        message: kept(&crumb.message),
+        timestamp: clock::read(&crumb.timestamp).map(clock::write),
+        ty: kept(&crumb.ty),
+    };
+    serde_json::to_string(&kept).expect("texts are JSON")
 }
 
 /// Returns which source map belongs to which file, those of files in the stack first: frames have no place for it.
-fn debug_images(item: &Value) -> Vec<Value> {
-    let images = item.get("debug_meta").and_then(|meta| meta.get("images")).and_then(Value::as_array);
-    let stack = exception::frames_text(item);
+fn debug_images(event: &Event<'_>) -> Vec<Value> {
+    let images = event.item.get("debug_meta").and_then(|meta| meta.get("images")).and_then(Value::as_array);
+    let stack = exception::files_of(event);
     let of_image = |image: &Value| {
         let (ty, file, debug_id) = (text(image, "type")?, text(image, "code_file")?, text(image, "debug_id")?);
         let file = without_query(file);

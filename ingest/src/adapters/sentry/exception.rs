@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
+use super::lean::{Event, Exception};
 use super::text;
 use crate::adapters::frames;
-use crate::adapters::kept::first_that_fit;
 use crate::adapters::native::{cut, without_query};
+use crate::traces::Frame;
 
 /// Nearest first; a chain is followed by its order on the wire, so that one in a circle ends as well.
 const CAUSES_MAX: usize = 10;
 const CAUSE_BYTES_MAX: usize = 512;
-const STACK_BYTES_MAX: usize = 20 << 10;
 /// What Sentry calls an event that says nothing of itself.
 const UNLABELED: &str = "<unlabeled event>";
 
@@ -21,7 +21,7 @@ pub(super) struct Told<'v> {
     /// Whether the app caught it; none for a message, which nobody threw.
     pub handled: Option<bool>,
     /// Newest frame first.
-    pub stack: Option<Vec<Value>>,
+    pub stack: Vec<Frame<'static>>,
     /// As breadcrumbs, the first cause first: it happened before.
     pub causes: Vec<Value>,
     pub mechanism: Option<&'v str>,
@@ -30,27 +30,26 @@ pub(super) struct Told<'v> {
 }
 
 /// Reads what an event tells.
-pub(super) fn read(item: &Value) -> Told<'_> {
-    let list = list(item);
-    let main = list.last().copied();
-    let mechanism = main.and_then(|main| main.get("mechanism"));
-    let ty = main.and_then(|main| text(main, "type"));
+pub(super) fn read<'v>(event: &'v Event<'_>) -> Told<'v> {
+    let main = event.exceptions.last();
+    let mechanism = main.map(|main| &main.mechanism);
+    let ty = main.and_then(|main| main.ty.as_deref());
     // SDKs make an exception up to have a stack for a message.
     let is_message = ty.is_none() && flag(mechanism, "synthetic") != Some(false);
-    let log = logged(item);
+    let log = logged(&event.item);
     let own = main.and_then(value_of);
     let message = match (is_message, log) {
         (true, Some(log)) => Some(log.to_owned()),
         _ => own.or_else(|| log.filter(|_| ty.is_none()).map(str::to_owned)),
     };
-    let handled = list.iter().any(|one| flag(one.get("mechanism"), "handled") == Some(false));
+    let handled = event.exceptions.iter().any(|one| flag(Some(&one.mechanism), "handled") == Some(false));
     let handled = if handled { Some(false) } else { flag(mechanism, "handled") };
     Told {
         ty,
         message: message.unwrap_or_else(|| if ty.is_none() { UNLABELED.to_owned() } else { String::new() }),
         handled: handled.filter(|_| !is_message),
-        stack: stack(item, main),
-        causes: causes(&list),
+        stack: stack(event, main),
+        causes: causes(&event.exceptions),
         mechanism: mechanism.and_then(|mechanism| text(mechanism, "type")),
         log: log.filter(|_| ty.is_some()),
     }
@@ -64,30 +63,15 @@ pub(super) fn level(level: &str) -> Option<&'static str> {
 }
 
 /// Returns the files that the frames of an event name, as they name them.
-pub(super) fn frames_text(item: &Value) -> Vec<&str> {
-    let frames = list(item).into_iter().filter_map(|one| one.get("stacktrace")?.get("frames")?.as_array()).flatten();
-    let files = frames.flat_map(|frame| [text(frame, "abs_path"), text(frame, "filename")]);
-    files.flatten().map(without_query).collect()
-}
-
-/// Returns the exceptions, causes first; older SDKs write an array, others `{values}`, the oldest a single one.
-fn list(item: &Value) -> Vec<&Value> {
-    let one = item.get("exception");
-    let list = match one {
-        Some(Value::Array(list)) => list.as_slice(),
-        Some(Value::Object(fields)) => match fields.get("values") {
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(_) => &[],
-            None => one.map_or(&[][..], std::slice::from_ref),
-        },
-        _ => &[],
-    };
-    list.iter().filter(|one| one.is_object()).collect()
+pub(super) fn files_of<'v>(event: &'v Event<'_>) -> Vec<&'v str> {
+    let frames = event.exceptions.iter().flat_map(|exception| &exception.frames);
+    let files = frames.flat_map(|frame| [&frame.abs_path, &frame.filename]);
+    files.flatten().map(|file| without_query(file)).collect()
 }
 
 /// Returns an exception's message. Some apps throw objects.
-fn value_of(exception: &Value) -> Option<String> {
-    match exception.get("value")? {
+fn value_of(exception: &Exception<'_>) -> Option<String> {
+    match &exception.value {
         Value::Null => None,
         Value::String(value) => Some(value.clone()).filter(|value| !value.is_empty()),
         other => Some(other.to_string()),
@@ -110,40 +94,31 @@ fn flag(mechanism: Option<&Value>, name: &str) -> Option<bool> {
 }
 
 /// Returns the stack of the exception; of the event, or of the thread that made it, where the exception has none.
-fn stack(item: &Value, main: Option<&Value>) -> Option<Vec<Value>> {
-    let of_thread = || {
-        let threads = item.get("threads")?;
-        let threads = threads.get("values").unwrap_or(threads).as_array()?;
-        let is_at_fault =
-            |thread: &&Value| ["crashed", "current"].iter().any(|flag| thread.get(flag) == Some(&Value::Bool(true)));
-        threads.iter().find(is_at_fault).or(threads.first())?.get("stacktrace")
-    };
-    let of_exception = main.and_then(|main| main.get("stacktrace"));
-    let stacks = [of_exception, item.get("stacktrace"), of_thread()];
-    let frames = stacks.into_iter().find_map(frames::newest_first)?;
-    let Value::Array(frames) = frames else { return None };
-    Some(first_that_fit(frames, STACK_BYTES_MAX))
+fn stack(event: &Event<'_>, main: Option<&Exception<'_>>) -> Vec<Frame<'static>> {
+    let threads = &event.threads;
+    let thread = threads.iter().find(|thread| thread.is_at_fault).or(threads.first());
+    let stacks = [main.map(|main| &main.frames), Some(&event.frames), thread.map(|thread| &thread.frames)];
+    let stacks = stacks.into_iter().flatten().map(|frames| frames::newest_first(frames));
+    stacks.into_iter().find(|stack| !stack.is_empty()).unwrap_or_default()
 }
 
-fn causes(list: &[&Value]) -> Vec<Value> {
+fn causes(list: &[Exception<'_>]) -> Vec<Value> {
     let causes = &list[..list.len().saturating_sub(1)];
     let nearest = &causes[causes.len().saturating_sub(CAUSES_MAX)..];
-    nearest.iter().filter_map(|exception| cause(exception)).collect()
+    nearest.iter().filter_map(cause).collect()
 }
 
 /// A cause, as a breadcrumb, with the frame to blame.
-fn cause(exception: &Value) -> Option<Value> {
-    let told = [text(exception, "type").map(str::to_owned), value_of(exception)];
+fn cause(exception: &Exception<'_>) -> Option<Value> {
+    let told = [exception.ty.as_deref().map(str::to_owned), value_of(exception)];
     let told = told.into_iter().flatten().collect::<Vec<_>>().join(": ");
     let told = cut(&told, CAUSE_BYTES_MAX);
     if told.is_empty() {
         return None;
     }
     let mut cause = serde_json::json!({"category": "cause", "message": told});
-    if let Some(Value::Array(frames)) = frames::newest_first(exception.get("stacktrace")) {
-        let of_app = |frame: &&Value| frame.get("in_app") == Some(&Value::Bool(true));
-        let blamed = frames.iter().find(of_app).or(frames.first());
-        cause["data"] = blamed.cloned().unwrap_or_default();
+    if let Some(blamed) = frames::blamed(&exception.frames) {
+        cause["data"] = serde_json::json!(blamed);
     }
     Some(cause)
 }

@@ -143,21 +143,31 @@ impl<'a> Request<'a> {
 
     /// Takes one of the items that are a single event with an id.
     fn event(&mut self, kind: &str, payload: &str) {
-        let Some(item) = self.read(kind, payload) else { return };
-        let own = item.get("event_id").and_then(event_id).filter(|_| kind != "user_report");
-        let of_header = || self.event_id.take().filter(|_| kind != "user_report");
-        // An event without an id has one that its text gives it, so that it is recognised when it comes again.
-        let id = own.or_else(of_header).unwrap_or_else(|| hash_of(&[kind.as_bytes(), payload.as_bytes()]));
-        if kind != "user_report" {
-            self.translation.request_id.get_or_insert_with(|| id.clone());
+        if kind == "event" {
+            let Some(event) = self.read(kind, payload, lean::parse) else { return };
+            let id = self.id_of(kind, payload, &event.item);
+            let made = self.error(&event, &id);
+            return self.put(Some(id), kind, payload, made);
         }
+        let Some(item) = self.read(kind, payload, object) else { return };
+        let id = self.id_of(kind, payload, &item);
         let made = match kind {
             "transaction" => self.transaction(&item, &id),
             "feedback" => self.feedback(&item, &id),
-            "user_report" => self.user_report(&item, &id),
-            _ => self.error(&item, &id),
+            _ => self.user_report(&item, &id),
         };
         self.put(Some(id), kind, payload, made);
+    }
+
+    /// Returns the id of an event; without one it has one that its text gives it, so that it is recognised when it comes again.
+    fn id_of(&mut self, kind: &str, payload: &str, item: &Value) -> String {
+        let of_text = || hash_of(&[kind.as_bytes(), payload.as_bytes()]);
+        if kind == "user_report" {
+            return of_text();
+        }
+        let id = item.get("event_id").and_then(event_id).or_else(|| self.event_id.take()).unwrap_or_else(of_text);
+        self.translation.request_id.get_or_insert_with(|| id.clone());
+        id
     }
 
     /// Takes a container of many items, each with `translate`. Its place in the container is part of what an item is.
@@ -180,7 +190,7 @@ impl<'a> Request<'a> {
             if self.translation.events.len() > max {
                 return;
             }
-            let Some(item) = self.read(kind, raw.get()) else { continue };
+            let Some(item) = self.read(kind, raw.get(), object) else { continue };
             let id = hash_of(&[kind.as_bytes(), &place.to_le_bytes(), raw.get().as_bytes()]);
             let made = translate(self, &item, &id);
             if matches!(made, Err(NoEvent::Skipped("child_span"))) {
@@ -191,15 +201,20 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn read(&mut self, kind: &str, payload: &str) -> Option<Value> {
+    /// Reads an item by `parse`, which returns none of what is no object.
+    fn read<'p, T>(
+        &mut self,
+        kind: &str,
+        payload: &'p str,
+        parse: fn(&'p str) -> serde_json::Result<Option<T>>,
+    ) -> Option<T> {
         if payload.len() > EVENT_BYTES_MAX {
             self.refuse(RejectCode::TooLarge, &format!("a Sentry event may have at most {EVENT_BYTES_MAX} bytes"));
             return None;
         }
-        let parsed = if kind == "event" { lean::parse(payload) } else { serde_json::from_str(payload) };
-        match parsed {
-            Ok(item @ Value::Object(_)) => Some(item),
-            Ok(_) => {
+        match parse(payload) {
+            Ok(Some(item)) => Some(item),
+            Ok(None) => {
                 let none = NoEvent::Refused(RejectCode::InvalidJson, "a Sentry item must be a JSON object".into());
                 self.put(None, kind, payload, Err(none));
                 None
@@ -293,6 +308,11 @@ fn skipped(kind: &str) -> Option<&'static str> {
         ("otel_span", "otel"),
     ];
     SKIPPED.iter().find(|(theirs, _)| *theirs == kind).map(|(_, what)| *what)
+}
+
+/// Parses an item of which all may be read.
+fn object(text: &str) -> serde_json::Result<Option<Value>> {
+    Ok(Some(serde_json::from_str(text)?).filter(Value::is_object))
 }
 
 /// Returns an event's id in its plain form, 32 hexadecimal digits.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Native, NoEvent, Request, SESSIONS_MAX, Who, clock, hash_of, text};
+use super::{Native, NoEvent, Request, SESSIONS_MAX, Who, clock, hash_of, object, text};
 use crate::adapters::native::is_opaque;
 use crate::kind::Kind;
 use crate::outcome::RejectCode;
@@ -20,7 +20,7 @@ impl Request<'_> {
         if !self.has_room_for_session() {
             return;
         }
-        let Some(item) = self.read("session", payload) else { return };
+        let Some(item) = self.read("session", payload, object) else { return };
         let id = text(&item, "sid").map(|sid| match item.get("seq").and_then(Value::as_u64) {
             Some(seq) => format!("{sid}:{seq}"),
             // Most SDKs number nothing; a repeat is the same to the letter.
@@ -57,7 +57,7 @@ impl Request<'_> {
 
     /// Takes counts of sessions: groups by the minute in which they began.
     pub(super) fn session_groups(&mut self, payload: &str) {
-        let Some(item) = self.read("sessions", payload) else { return };
+        let Some(item) = self.read("sessions", payload, object) else { return };
         let Some(groups) = item.get("aggregates").and_then(Value::as_array) else {
             let none = Err(NoEvent::missing("aggregates"));
             return self.put(None, "sessions", payload, none);
