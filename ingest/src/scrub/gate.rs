@@ -66,6 +66,21 @@ pub(super) fn signs(text: &str) -> Signs {
     signs
 }
 
+/// Tells whether a text is a time of RFC 3339 and nothing else: `2026-11-22T10:00:00.123Z`.
+pub(super) fn is_time(text: &str) -> bool {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let Some((start, rest)) = text.as_bytes().split_at_checked(SHAPE.len()) else { return false };
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    let fraction = rest.strip_prefix(b".").unwrap_or(rest);
+    let zone = &fraction[fraction.iter().take_while(|byte| byte.is_ascii_digit()).take(9).count()..];
+    let is_zone = match zone {
+        b"" | b"Z" => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => [h1, h2, m1, m2].iter().all(|byte| byte.is_ascii_digit()),
+        _ => false,
+    };
+    is_zone && start.iter().zip(SHAPE).all(fits)
+}
+
 impl Signs {
     /// Tells that no pattern can match.
     pub(super) fn none(self) -> bool {
@@ -118,5 +133,31 @@ impl Signs {
 
     pub(super) fn ipv6(self) -> bool {
         self.colons >= 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_alone_are_times() {
+        for time in
+            ["2026-11-22T10:00:00", "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123456Z", "2026-11-22T10:00:00+01:00"]
+        {
+            assert!(is_time(time), "{time}");
+        }
+        for other in [
+            "",
+            "2026-11-22",
+            "2026-11-22 10:00:00",
+            "2026-11-22T10:00:00 jane@example.com",
+            "2026-11-22T10:00:00.4111111111111111",
+            "2026-11-22T10:00:00.123 203.0.113.7",
+            "4111-11-11T11:11:11-203.0",
+            "20d6-11-22T10:00:00Z",
+        ] {
+            assert!(!is_time(other), "{other}");
+        }
     }
 }

@@ -24,6 +24,10 @@ static QUERY: LazyLock<Regex> =
 
 static USER_INFO: LazyLock<Regex> = LazyLock::new(|| pattern(r#"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/@"'<>?#]+@"#));
 
+/// The words that the two patterns below look for: most texts with a colon hold none.
+static ASSIGNED: LazyLock<Regex> =
+    LazyLock::new(|| pattern("(?i)cookie|authorization|pass|pwd|secret|key|token|session|sid|credential"));
+
 /// `Cookie: …` and `Authorization: …`, to the end of the line.
 static HEADER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization)\b(["']?\s*[:=]\s*)[^\r\n"]+"#));
@@ -59,7 +63,7 @@ pub(super) fn scrub(text: &str, signs: Signs) -> Cow<'_, str> {
             (found[2].starts_with('?') || found[2].contains('=')).then(|| found[1].to_owned())
         });
     }
-    if signs.assignment() {
+    if signs.assignment() && ASSIGNED.is_match(&text) {
         text = replace(text, &HEADER, |found| Some(format!("{}{}[secret]", &found[1], &found[2])));
         text = replace(text, &ASSIGNMENT, assigned_secret);
     }
@@ -197,8 +201,42 @@ fn finish(text: Cow<'_, str>, replaced: Option<String>, kept: usize) -> Cow<'_, 
 /// Compiles every pattern, so that no request waits for it.
 pub(super) fn warm() {
     let mut found = 0;
-    for pattern in [&EMAIL, &QUERY, &USER_INFO, &HEADER, &ASSIGNMENT, &BEARER, &PRIVATE_KEY, &HOME] {
+    for pattern in [&EMAIL, &QUERY, &USER_INFO, &ASSIGNED, &HEADER, &ASSIGNMENT, &BEARER, &PRIVATE_KEY, &HOME] {
         found += usize::from(pattern.is_match("warm"));
     }
     debug_assert_eq!(found, 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WORDS: [&str; 16] = [
+        "password",
+        "PassPhrase",
+        "Client-Secret",
+        "api_key",
+        "x-TOKEN",
+        "sid",
+        "SESSION_ID",
+        "credentials",
+        "set-cookie",
+        "Authorization",
+        ":",
+        " = ",
+        "\"",
+        "\n",
+        "a1b2c3d4",
+        "é",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_assignment_of_a_secret_is_without_its_word(words in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..6)) {
+            let text = words.concat();
+            prop_assert!(ASSIGNED.is_match(&text) || !(HEADER.is_match(&text) || ASSIGNMENT.is_match(&text)), "{}", text);
+        }
+    }
 }
