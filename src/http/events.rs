@@ -2,7 +2,6 @@
 //! `ingest::Judge`'s to say.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Bytes;
 use axum::extract::{Request, State};
@@ -11,7 +10,6 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use ingest::{BodyError, ImportOrigin, Ingest, Judged, Limits, Reject, Sender, Source, Trust, decompress};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use super::auth::{Authorized, Events};
@@ -25,59 +23,6 @@ use crate::control::{Key, Scope};
 /// Bodies up to this, sent plain, are judged where they were read: handing them over would cost more.
 pub(super) const INLINE_BYTES_MAX: usize = 8 << 10;
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
-
-/// Where what computes for long is done, large bodies judged, say: a bounded number at a time, a bounded number waiting.
-pub(crate) struct Decoders {
-    running: Arc<Semaphore>,
-    inside: Arc<AtomicUsize>,
-    inside_max: usize,
-    /// What those are told for whom there is no place.
-    full: &'static str,
-}
-
-impl Decoders {
-    /// Makes room for so many at a time and so many more waiting; `full` tells those beyond why they are refused.
-    pub(crate) fn new(running_max: usize, queued_max: usize, full: &'static str) -> Self {
-        Self {
-            running: Arc::new(Semaphore::new(running_max)),
-            inside: Arc::default(),
-            inside_max: running_max + queued_max,
-            full,
-        }
-    }
-
-    /// Runs the work on a thread of its own once there is room. The room is taken until the work ends, also when whoever
-    /// waits for it has gone away.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let place = Place::take(&self.inside, self.inside_max, self.full)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(Problem::internal)?;
-        let work = move || {
-            let _held = (place, running);
-            work()
-        };
-        super::blocking(work).await
-    }
-}
-
-/// A place among those who run or wait; given back when dropped, also when the client gave up.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(inside: &Arc<AtomicUsize>, max: usize, full: &'static str) -> Result<Self, Problem> {
-        let before = inside.fetch_add(1, Ordering::Relaxed);
-        let place = Self(Arc::clone(inside));
-        if before >= max {
-            return Err(Problem::Overloaded { what: full, retry_after_ms: 1_000 });
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -263,14 +208,5 @@ mod tests {
         };
         assert_eq!(read("identity"), None);
         assert_eq!(read(" GZIP "), Some("gzip".into()));
-    }
-
-    #[tokio::test]
-    async fn decoders_take_a_bounded_number() {
-        let decoders = Decoders::new(1, 0, "full");
-        let held = Place::take(&decoders.inside, 1, "full").unwrap();
-        assert!(matches!(decoders.run(|| 1).await, Err(Problem::Overloaded { .. })));
-        drop(held);
-        assert_eq!(decoders.run(|| 1).await.unwrap(), 1);
     }
 }

@@ -39,6 +39,7 @@ mod status;
 mod stream;
 mod tables;
 mod verdict;
+mod workers;
 
 use std::sync::Arc;
 
@@ -55,7 +56,6 @@ use tokio::sync::Semaphore;
 
 pub(crate) use body::BodyReader;
 pub(crate) use error::Problem;
-pub(crate) use events::Decoders;
 pub(crate) use health::describe_metrics;
 pub(crate) use keys::CreateKey;
 pub(crate) use overview::Overview;
@@ -63,6 +63,7 @@ pub(crate) use peer::Peer;
 pub(crate) use router::router;
 pub(crate) use session::Sessions;
 pub(crate) use stream::STREAMS_MAX;
+pub(crate) use workers::Workers;
 
 use crate::artifacts::Artifacts;
 use crate::backtest::Runner;
@@ -109,13 +110,13 @@ pub(crate) struct Weir {
     /// How bodies are read.
     pub(crate) bodies: BodyReader,
     /// Where large bodies are decoded.
-    pub(crate) decoders: Decoders,
+    pub(crate) decoders: Workers,
     /// The uploaded source maps.
     pub(crate) artifacts: Arc<Artifacts>,
     /// Where uploads of source maps are written.
-    pub(crate) uploads: Decoders,
+    pub(crate) uploads: Workers,
     /// Where source maps are decoded.
-    pub(crate) map_readers: Decoders,
+    pub(crate) map_readers: Workers,
     /// Renders the metrics.
     pub(crate) metrics: PrometheusHandle,
     /// When the process began to serve, microseconds.

@@ -19,7 +19,7 @@ use crate::backtest::Runner;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
-use crate::http::{BodyReader, Decoders, Overview, STREAMS_MAX, Sessions, Weir};
+use crate::http::{BodyReader, Overview, STREAMS_MAX, Sessions, Weir, Workers};
 use crate::issues::Issues;
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, Parts, Policy, VerdictService};
@@ -62,14 +62,20 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
     Ok(Arc::new(Weir {
         backtests: Runner::new(),
         bodies: BodyReader::new(server.body_timeout_ms, server.body_bytes_per_s_min, BODIES_BYTES_MAX),
-        decoders: Decoders::new(
+        decoders: Workers::start(
+            "weir-decode",
             config.ingest.decoders_max,
             config.ingest.decoders_queued_max,
             "too many large bodies wait to be decoded",
-        ),
+        )?,
         artifacts: Arc::new(artifacts(&config, options)?),
-        uploads: Decoders::new(1, UPLOADS_QUEUED_MAX, "too many uploads of source maps wait to be written"),
-        map_readers: Decoders::new(2, STACKS_QUEUED_MAX, "too many stacks wait for their source maps"),
+        uploads: Workers::start(
+            "weir-uploads",
+            1,
+            UPLOADS_QUEUED_MAX,
+            "too many uploads of source maps wait to be written",
+        )?,
+        map_readers: Workers::start("weir-maps", 2, STACKS_QUEUED_MAX, "too many stacks wait for their source maps")?,
         control,
         keyring,
         sessions: Sessions::default(),
