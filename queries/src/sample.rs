@@ -77,6 +77,7 @@ const TEXTS: &[&str] = &[
     "rule",
     "session_id",
     "source",
+    "state",
     "status",
     "trust",
     "type",
