@@ -12,20 +12,39 @@ use serde_json::{Map, Value};
 
 use crate::engine::Tables;
 
-const TABLES: &[&str] =
-    &["credits", "devices", "errors", "identities", "issue_states", "logs", "payments", "sessions", "usage"];
+const TABLES: &[&str] = &[
+    "credits",
+    "devices",
+    "errors",
+    "hits",
+    "identities",
+    "issue_states",
+    "labels",
+    "logs",
+    "payments",
+    "rejects",
+    "sessions",
+    "usage",
+    "verdicts",
+];
 const TEXTS: &[&str] = &[
     "account_id",
+    "action",
     "api_key_id",
     "as_org",
     "breadcrumbs",
     "browser",
     "browser_version",
+    "code",
     "country",
     "culprit",
+    "currency",
     "device_class",
     "device_id",
+    "entity",
+    "entity_kind",
     "environment",
+    "event",
     "event_id",
     "grouping_reason",
     "guest_id",
@@ -36,10 +55,14 @@ const TEXTS: &[&str] = &[
     "ip_hash",
     "ip_prefix",
     "issue_id",
+    "key",
+    "kind",
+    "label",
     "level",
     "logger",
     "message",
     "method",
+    "mode",
     "model",
     "name",
     "op",
@@ -47,20 +70,39 @@ const TEXTS: &[&str] = &[
     "plan",
     "properties",
     "reason",
+    "reasons",
     "ref",
     "release",
     "route",
+    "rule",
     "session_id",
     "source",
+    "state",
     "status",
     "trust",
     "type",
+    "verdict",
     "workspace_id",
 ];
-const INTEGERS: &[&str] =
-    &["amount", "asn", "balance_after", "duration_ms", "errors", "grouping_version", "quantity", "seq"];
-const TIMES: &[&str] = &["received_at", "started", "ts"];
-const FLAGS: &[&str] = &["handled", "is_bot", "is_regressed"];
+const INTEGERS: &[&str] = &[
+    "amount",
+    "amount_minor",
+    "asn",
+    "balance_after",
+    "cost_credits",
+    "duration_ms",
+    "errors",
+    "grouping_version",
+    "latency_us",
+    "observed",
+    "points",
+    "quantity",
+    "seq",
+    "threshold",
+    "weight",
+];
+const TIMES: &[&str] = &["first_at", "observed_at", "received_at", "started", "ts", "until"];
+const FLAGS: &[&str] = &["degraded", "handled", "is_bot", "is_regressed"];
 
 fn schema(hidden: &[&str]) -> SchemaRef {
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
