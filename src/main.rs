@@ -12,6 +12,7 @@ mod control;
 mod http;
 mod issues;
 mod load;
+mod own_queries;
 mod rulebook;
 mod score;
 mod serve;

@@ -2,16 +2,21 @@
 //! layer's business; finding the right bytes for a name is ours.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use rust_embed::RustEmbed;
 
-/// In a debug build the files are read from the source tree at each look-up, so that an edit shows on reload.
+/// The files of `static/`, embedded in debug builds, too: a test sees what a release serves.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/static/"]
 struct Static;
 
 /// The prefix under which the program serves [`asset`]s.
 pub const PREFIX: &str = "/static/";
+
+/// Our own modules lie here; what they import is named by its content, too.
+const SCRIPTS: &str = "js/";
 
 /// Sixteen hex digits: two files of one name never share them by chance.
 const HASH_BYTES: usize = 8;
@@ -41,23 +46,71 @@ impl Asset {
 pub fn asset(path: &str) -> Option<Asset> {
     let content_type = content_type(path)?;
     if let Some((plain, hash)) = split_hash(path)
-        && let Some(file) = Static::get(&plain)
+        && let Some((bytes, digest)) = read(&plain)
     {
-        let immutable = hex(&file.metadata.sha256_hash()) == hash;
-        return Some(Asset { bytes: file.data, content_type, immutable });
+        return Some(Asset { bytes, content_type, immutable: digest == hash });
     }
-    let file = Static::get(path)?;
-    Some(Asset { bytes: file.data, content_type, immutable: false })
+    let (bytes, _) = read(path)?;
+    Some(Asset { bytes, content_type, immutable: false })
 }
 
 /// Turns `css/weir.css` into `/static/css/weir.<hash>.css`. A file that does not exist keeps its plain name.
 pub fn asset_url(name: &str) -> String {
-    match (Static::get(name), name.rsplit_once('.')) {
-        (Some(file), Some((stem, extension))) => {
-            format!("{PREFIX}{stem}.{}.{extension}", hex(&file.metadata.sha256_hash()))
-        }
+    match (read(name), name.rsplit_once('.')) {
+        (Some((_, digest)), Some((stem, extension))) => format!("{PREFIX}{stem}.{digest}.{extension}"),
         _ => format!("{PREFIX}{name}"),
     }
+}
+
+/// Reads a file and the hash that its name carries. A script names what it imports by hash, so that a page loads all of
+/// its scripts from the browser's cache, and never an import of another build; the hash is that of the text so linked.
+/// (An import map would do the same, but the content policy forbids inline ones.)
+fn read(name: &str) -> Option<(Cow<'static, [u8]>, String)> {
+    let file = Static::get(name)?;
+    if !(name.starts_with(SCRIPTS) && name.ends_with(".js")) {
+        return Some((file.data, hex(&file.metadata.sha256_hash())));
+    }
+    // Each module is linked once: the files of a program do not change while it runs.
+    static LINKED: LazyLock<Mutex<HashMap<String, (Vec<u8>, String)>>> = LazyLock::new(Mutex::default);
+    let known = LINKED.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    let (bytes, digest) = known.unwrap_or_else(|| {
+        let bytes = link(name, &String::from_utf8_lossy(&file.data)).into_bytes();
+        let digest = blake3::hash(&bytes).to_hex()[..2 * HASH_BYTES].to_owned();
+        let linked = (bytes, digest);
+        LINKED.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), linked.clone());
+        linked
+    });
+    Some((Cow::Owned(bytes), digest))
+}
+
+/// Replaces the relative paths that a module imports by absolute ones with a hash. Modules do not import each other in
+/// circles; a test sees to it.
+fn link(name: &str, text: &str) -> String {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let imported = |quoted: &str| {
+        let is_path = quoted.starts_with('.') && quoted.ends_with(".js") && !quoted.contains(char::is_whitespace);
+        is_path.then(|| resolve(folder, quoted)).flatten().filter(|name| Static::get(name).is_some())
+    };
+    let parts: Vec<Cow<'_, str>> = text
+        .split('"')
+        .map(|part| imported(part).map_or(Cow::Borrowed(part), |name| Cow::Owned(asset_url(&name))))
+        .collect();
+    parts.join("\"")
+}
+
+/// Resolves `./x.js` and `../x.js` against a folder.
+fn resolve(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').collect();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 /// Lists the plain names of all static files.

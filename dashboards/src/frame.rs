@@ -21,6 +21,9 @@ pub struct Place {
 impl Frame {
     /// Lists the pages that exist, in the order of the header. Nobody who has not signed in sees them.
     pub fn places(&self) -> &'static [Place] {
-        if self.key.is_some() { &[Place { path: "/", name: "Overview" }] } else { &[] }
+        if self.key.is_none() {
+            return &[];
+        }
+        &[Place { path: "/", name: "Overview" }, Place { path: "/sql", name: "SQL" }]
     }
 }

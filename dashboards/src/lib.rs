@@ -10,6 +10,7 @@
 
 pub mod assets;
 pub mod chart;
+pub mod data;
 pub mod figure;
 pub mod frame;
 pub mod moment;
@@ -17,14 +18,17 @@ pub mod overview;
 pub mod panel;
 pub mod problem;
 pub mod sign_in;
+pub mod sql;
 pub mod state;
 
 pub use assets::{Asset, asset, asset_url};
+pub use data::DataBlock;
 pub use frame::Frame;
 pub use overview::{MinuteBar, OverviewPage, RejectRow, Rejects, VerdictCounts};
 pub use panel::Panel;
 pub use problem::ProblemPage;
 pub use sign_in::{SignInError, SignInPage, local_path};
+pub use sql::SqlPage;
 pub use state::{Readiness, StateStrip};
 
 /// The policy every page is written for; the program sends it as `Content-Security-Policy`.

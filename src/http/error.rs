@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::artifacts::ArtifactError;
 use crate::control::ControlError;
+use crate::own_queries::OwnQueryError;
 use crate::rulebook::OwnRuleError;
 use crate::verdict::VerdictError;
 
@@ -64,6 +65,8 @@ pub(crate) enum Problem {
     Rule(SourceProblem),
     /// A rule of the user's own was not saved or deleted.
     OwnRule(OwnRuleError),
+    /// A query of the user's own was not saved or deleted.
+    OwnQuery(OwnQueryError),
     /// A verdict, override or policy was refused.
     Verdict(VerdictError),
     /// The control database refused.
@@ -85,7 +88,7 @@ macro_rules! from {
 }
 
 from!(BodyError => Body, IngestError => Ingest, QueryError => Query, SourceProblem => Rule, OwnRuleError => OwnRule,
-    VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
+    OwnQueryError => OwnQuery,     VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
 
 /// A refusal, as it is answered.
 struct Answer {
@@ -207,6 +210,7 @@ impl Problem {
             Self::Query(error) => of_query(error),
             Self::Rule(problem) => of_rule(problem),
             Self::OwnRule(error) => of_own_rule(error),
+            Self::OwnQuery(error) => of_own_query(error),
             Self::Verdict(error) => of_verdict(&error),
             Self::Control(ControlError::Invalid(message)) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
             Self::Control(ControlError::Taken(message)) => Answer::new(S::CONFLICT, "conflict", message),
@@ -269,9 +273,28 @@ fn of_query(error: QueryError) -> Answer {
 }
 
 fn of_rule(problem: SourceProblem) -> Answer {
+    of_source(problem, "invalid_rule")
+}
+
+fn of_source(problem: SourceProblem, code: &'static str) -> Answer {
     let line = (problem.line > 0).then_some(problem.line);
-    let answer = Answer::new(StatusCode::BAD_REQUEST, "invalid_rule", problem.message);
+    let answer = Answer::new(StatusCode::BAD_REQUEST, code, problem.message);
     Answer { hint: problem.remedy.map(Cow::Owned), place: (line, None), ..answer }
+}
+
+fn of_own_query(error: OwnQueryError) -> Answer {
+    use StatusCode as S;
+    let message = error.to_string();
+    match error {
+        OwnQueryError::Text(problem) => of_source(problem, "invalid_query"),
+        OwnQueryError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
+        OwnQueryError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
+        OwnQueryError::Disk(source) => {
+            tracing::error!(error = %source, "A query's file could not be changed");
+            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the query's file could not be changed").retry(5_000)
+        }
+        OwnQueryError::Control(error) => Problem::Control(error).answer(),
+    }
 }
 
 fn of_own_rule(error: OwnRuleError) -> Answer {

@@ -22,6 +22,7 @@ mod keys;
 mod labels;
 mod openapi;
 mod overview;
+mod own_queries;
 mod own_rules;
 mod pages;
 mod peer;
@@ -70,6 +71,7 @@ use crate::backtest::Runner;
 use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
 use crate::issues::Issues;
+use crate::own_queries::OwnQueries;
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -91,6 +93,8 @@ pub(crate) struct Weir {
     pub(crate) engine: Arc<Engine>,
     /// The stored queries.
     pub(crate) catalogue: ArcSwap<Catalogue>,
+    /// Where the user's own are saved.
+    pub(crate) own_queries: OwnQueries,
     /// Whom the ids of SDKs mean.
     pub(crate) ids: IdRules,
     /// What is added to events.

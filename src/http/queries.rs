@@ -13,7 +13,8 @@ use crate::clock;
 
 /// Lists the stored queries.
 #[utoipa::path(get, path = "/v1/queries", tag = "queries", summary = "Stored queries",
-    responses((status = 200, description = "Name, area, title, parameters with types, defaults and units, columns")))]
+    responses((status = 200, description = "Name, area, title, parameters with types, defaults and units, columns, the text, and whether it was saved here, so \
+        that it can be changed and deleted")))]
 pub(crate) async fn list(_auth: Authorized<Query>, State(app): State<App>) -> Response {
     let queries: Vec<Value> = app.catalogue.load().list().iter().map(|query| describe(query)).collect();
     super::json(&json!({"queries": queries}))
@@ -47,7 +48,8 @@ pub(crate) async fn run(
     sql::answer(&app, &auth.key, (&query.sql, &bound), form, app.config.sql.rows_max).await
 }
 
-fn describe(query: &StoredQuery) -> Value {
+/// Shows a query as the list does.
+pub(super) fn describe(query: &StoredQuery) -> Value {
     json!({
         "name": query.name,
         "area": query.area,
@@ -55,5 +57,6 @@ fn describe(query: &StoredQuery) -> Value {
         "params": query.params,
         "columns": query.columns,
         "sql": query.sql,
+        "own": query.is_own(),
     })
 }

@@ -12,7 +12,7 @@ use super::routes::Routes;
 use super::sdk::{otlp, posthog, segment, sentry};
 use super::{
     App, artifacts, audit, backtest, check, cors, entities, events, grouping, health, issues, keys, labels, openapi,
-    own_rules, pages, queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
+    own_queries, own_rules, pages, queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -41,6 +41,8 @@ fn api() -> Routes {
         .get("/v1/tables", tables::list)
         .get("/v1/queries", queries::list)
         .get("/v1/queries/{name}", queries::run)
+        .put("/v1/queries/{name}", own_queries::save)
+        .delete("/v1/queries/{name}", own_queries::delete)
         .get("/v1/issues", issues::list)
         .get("/v1/issues/{id}", issues::show)
         .patch("/v1/issues/{id}", issues::decide)
@@ -119,6 +121,7 @@ fn people() -> Routes {
     Routes::default()
         .open(Method::GET, "/", pages::overview)
         .open(Method::GET, "/fragments/overview", pages::overview_fragment)
+        .open(Method::GET, "/sql", pages::sql::show)
         .open(Method::POST, "/signin", pages::sign_in)
         .open(Method::POST, "/signout", pages::sign_out)
         .open(Method::GET, "/static/{*path}", pages::asset)

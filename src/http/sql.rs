@@ -1,6 +1,9 @@
 //! `POST /v1/sql`: one statement in, one answer out, in the form that the client accepts. What a statement may do is
 //! `queries::Engine`'s to say.
 
+use std::collections::BTreeMap;
+
+use ::queries::catalogue::value_from_text;
 use ::queries::{Answer, Form, Params, QueryError, encode, to_json};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -9,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::auth::{Authorized, Query};
 use super::error::Problem;
 use super::{App, Weir, json};
+use crate::clock;
 use crate::control::{Key, Purposes};
 
 /// Statements themselves are bounded by the engine; this leaves room for their parameters.
@@ -30,8 +35,22 @@ pub(crate) struct Ask {
     #[serde(default)]
     #[schema(value_type = Object)]
     params: Params,
+    /// Values of further `$name` parameters as a person writes them, each with its type.
+    #[serde(default)]
+    typed: BTreeMap<String, TypedText>,
     /// Rows of a JSON answer, 10000 by default. The streaming forms have no cap.
     limit: Option<usize>,
+}
+
+/// A value as a person writes it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypedText {
+    /// timestamp, interval, int, float, text, bool, enum(a|b) or entity(kind), as stored queries declare their parameters.
+    #[serde(rename = "type")]
+    ty: String,
+    /// The value: `-24h`, `2026-11-22`, `5`. None, or an empty one, is null.
+    value: Option<String>,
 }
 
 /// Answers a statement.
@@ -53,7 +72,32 @@ pub(crate) async fn run(
     let form = accepted(&parts.headers)?;
     let ask: Ask = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
     let limit = row_limit(ask.limit, app.config.sql.rows_max)?;
-    answer(&app, &auth.key, (&ask.sql, &ask.params), form, limit).await
+    let params = with_typed(ask.params, ask.typed)?;
+    answer(&app, &auth.key, (&ask.sql, &params), form, limit).await
+}
+
+fn with_typed(mut params: Params, typed: BTreeMap<String, TypedText>) -> Result<Params, Problem> {
+    let now = clock::now();
+    for (name, TypedText { ty, value }) in typed {
+        let value = typed_value(&name, &ty, value.as_deref(), now)?;
+        if params.insert(name.clone(), value).is_some() {
+            return Err(Problem::invalid(format!("the parameter {name} is given in `params` and in `typed`")));
+        }
+    }
+    Ok(params)
+}
+
+/// Reads a value as a person writes it.
+pub(super) fn typed_value(name: &str, ty: &str, text: Option<&str>, now: i64) -> Result<Value, Problem> {
+    value_from_text(ty, text, now).map_err(|wanted| {
+        QueryError::invalid_with_hint(format!("the parameter ${name} cannot be read as {ty}"), wanted).into()
+    })
+}
+
+/// Begins to answer a statement for a key.
+pub(super) async fn begin(app: &Weir, key: &Key, sql: &str, params: &Params) -> Result<Answer, Problem> {
+    let asked = app.engine.ask(sql, params, app.tables(key)?).await;
+    asked.map_err(|error| about_purposes(error, key))
 }
 
 /// Runs a statement for a key and writes its answer in this form.
@@ -64,8 +108,7 @@ pub(super) async fn answer(
     form: Form,
     row_limit: usize,
 ) -> Result<Response, Problem> {
-    let asked = app.engine.ask(sql, params, app.tables(key)?).await;
-    let answer = asked.map_err(|error| about_purposes(error, key))?;
+    let answer = begin(app, key, sql, params).await?;
     if form == Form::Json {
         return Ok(json(&to_json(answer, row_limit).await?));
     }
@@ -100,7 +143,7 @@ fn row_limit(asked: Option<usize>, max: usize) -> Result<usize, Problem> {
 }
 
 /// A column that a key may not see is not there for it. Say so, lest its owner looks for a typing error.
-fn about_purposes(error: QueryError, key: &Key) -> Problem {
+pub(super) fn about_purposes(error: QueryError, key: &Key) -> Problem {
     if key.purposes == Purposes::ALL {
         return error.into();
     }
@@ -124,6 +167,19 @@ mod tests {
         assert_eq!(row_limit(None, 100_000).unwrap(), ROWS_DEFAULT);
         assert_eq!(row_limit(Some(3), 100_000).unwrap(), 3);
         assert!(row_limit(Some(100_001), 100_000).is_err());
+    }
+
+    #[test]
+    fn values_as_a_person_writes_them_join_the_others() {
+        let typed = |ty: &str, value: &str| {
+            BTreeMap::from([("least".to_owned(), TypedText { ty: ty.into(), value: Some(value.into()) })])
+        };
+        let params = with_typed(Params::from_iter([("a".to_owned(), Value::from(1))]), typed("int", "5")).unwrap();
+        assert_eq!((&params["a"], &params["least"]), (&Value::from(1), &Value::from(5)));
+        let twice = with_typed(params, typed("int", "5")).unwrap_err().into_message();
+        assert!(twice.contains("least"), "{twice}");
+        let wrong = with_typed(Params::new(), typed("int", "many")).unwrap_err().into_shape();
+        assert_eq!(wrong["error"]["hint"], "a whole number is wanted");
     }
 
     #[test]

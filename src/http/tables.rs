@@ -7,6 +7,7 @@ use ::queries::Tables;
 use ::queries::engine::sql_type;
 use axum::extract::State;
 use axum::response::Response;
+use dashboards::sql::{ColumnEntry, TableEntry};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::logical_expr::LogicalPlanBuilder;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use super::App;
 use super::auth::{Authorized, Query};
 use super::error::Problem;
+use crate::control::Key;
 
 /// Wraps providers so that columns of purposes that may not be read are not there.
 pub(super) fn visible(
@@ -107,6 +109,31 @@ pub(crate) async fn list(auth: Authorized<Query>, State(app): State<App>) -> Res
     let views = ::queries::views().iter().map(|view| describe_view(view, over.get(view.name))).collect();
     let purposes = [Purpose::Operate, Purpose::Product, Purpose::Reliability, Purpose::Billing, Purpose::Abuse];
     Ok(super::json(&Catalogue { tables, views, purposes }))
+}
+
+/// Lists tables and views by name, with the columns of the open one as far as this key may read them. Unlike `list` it
+/// plans nothing, so a page can begin with it.
+pub(super) fn entries(key: &Key, open: Option<&str>) -> Vec<TableEntry> {
+    let tables = Kind::ALL.into_iter().map(|kind| describe(kind, |purpose| key.purposes.has(purpose)));
+    let tables = tables.chain([issue_states()]).map(|table| {
+        let seen = table.columns.into_iter().filter(|column| column.visible);
+        let columns = seen.map(|column| entry(column.name, &column.ty, column.doc)).collect();
+        TableEntry { name: table.name.to_owned(), columns }
+    });
+    let views = ::queries::views().iter().map(|view| {
+        let columns = view.columns.iter().map(|column| entry(&column.name, &column.ty, &column.doc)).collect();
+        TableEntry { name: view.name.to_owned(), columns }
+    });
+    let mut entries: Vec<TableEntry> = tables.chain(views).collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    for closed in entries.iter_mut().filter(|entry| Some(entry.name.as_str()) != open) {
+        closed.columns.clear();
+    }
+    entries
+}
+
+fn entry(name: &str, ty: &str, doc: &str) -> ColumnEntry {
+    ColumnEntry { name: name.to_owned(), ty: ty.to_owned(), doc: doc.to_owned() }
 }
 
 fn issue_states() -> Table {

@@ -9,7 +9,7 @@ use ingest::adapters::IdRules;
 use ingest::grouping::Grouper;
 use ingest::{Committed, DiskRef, Enricher, Fingerprinter, Ingest, Judge, Observer, RealDisk, Rows};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use queries::{Catalogue, Engine, EngineConfig};
+use queries::{Engine, EngineConfig};
 use tokio::sync::Semaphore;
 
 use super::Options;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
 use crate::http::{BodyReader, Overview, STREAMS_MAX, Sessions, Weir, Workers};
 use crate::issues::Issues;
+use crate::own_queries::{self, OwnQueries};
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, Parts, Policy, VerdictService};
 
@@ -57,7 +58,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         verdicts(&config, &control, &rulebook, (links, Names::new(Arc::clone(&enricher), salts.clone())), &ingest)?;
     verdicts.set_rule_actions(rulebook.actions());
     note_policy(&control, &verdicts.status().policy_version, now)?;
-    let catalogue = catalogue(&config);
+    let catalogue = own_queries::load(&query_directory(&config));
     let server = &config.server;
     Ok(Arc::new(Weir {
         backtests: Runner::new(),
@@ -80,6 +81,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         keyring,
         sessions: Sessions::default(),
         catalogue: ArcSwap::from_pointee(catalogue),
+        own_queries: OwnQueries::new(query_directory(&config)),
         ingest,
         engine,
         ids: id_rules(&config, &enricher)?,
@@ -136,15 +138,6 @@ fn metrics_recorder() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new().set_buckets(&LATENCY_BUCKETS_S)?.install_recorder()?;
     crate::http::describe_metrics();
     Ok(handle)
-}
-
-/// Reads the stored queries: built-in ones, then the operator's over them. A bad file is told of and left out.
-pub(super) fn catalogue(config: &Config) -> Catalogue {
-    let (catalogue, problems) = Catalogue::load(Some(&query_directory(config)));
-    for problem in &problems {
-        tracing::warn!(%problem, "a stored query is left out");
-    }
-    catalogue
 }
 
 /// Opens a data directory for a command that no server serves: events in, nothing scored.

@@ -10,10 +10,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::open::{catalogue, note_policy, policy, query_directory};
+use super::open::{note_policy, policy, query_directory};
 use crate::artifacts::Artifacts;
 use crate::clock;
 use crate::http::Weir;
+use crate::own_queries;
 
 const FILES_LOOK: Duration = Duration::from_secs(2);
 const RESTRICTIONS_LOOK: Duration = Duration::from_millis(200);
@@ -127,7 +128,7 @@ async fn files(weir: Arc<Weir>) {
         let queries = newest_query(&query_directory(&weir.config));
         if queries != queries_seen {
             queries_seen = queries;
-            weir.catalogue.store(Arc::new(catalogue(&weir.config)));
+            weir.catalogue.store(Arc::new(own_queries::load(&query_directory(&weir.config))));
         }
         let enricher = Arc::clone(&weir.enricher);
         if let Err(error) = tokio::task::spawn_blocking(move || enricher.reload_if_changed()).await {

@@ -64,6 +64,8 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/tables", &["query"]),
     ("GET", "/v1/queries", &["query"]),
     ("GET", "/v1/queries/{name}", &["query"]),
+    ("PUT", "/v1/queries/{name}", &["query"]),
+    ("DELETE", "/v1/queries/{name}", &["query"]),
     ("POST", "/v1/verdict", &["verdict"]),
     ("POST", "/v1/verdicts", &["verdict"]),
     ("GET", "/v1/check", &["verdict"]),

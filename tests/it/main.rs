@@ -19,6 +19,7 @@ mod keys;
 mod lake;
 mod mmdb;
 mod ops;
+mod own_queries;
 mod own_rules;
 mod scenarios;
 mod sdks;

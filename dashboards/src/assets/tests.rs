@@ -31,7 +31,36 @@ fn finds_nothing_outside_the_folder() {
     assert_eq!(asset_url("css/none.css"), "/static/css/none.css");
 }
 
-/// The vendored files are those of their projects, byte for byte: their hashes stand in `VENDOR.toml`.
+/// Every import of our modules is a file of ours, asked for by the hash of its content.
+#[test]
+fn modules_import_each_other_under_names_that_carry_a_hash() {
+    let mut imports = 0;
+    for name in asset_names().filter(|name| name.starts_with(SCRIPTS)) {
+        let text = String::from_utf8(asset(&name).unwrap().bytes.into_owned()).unwrap();
+        for line in text.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from ")) {
+            let Some(path) = line.split('"').nth(1) else { continue };
+            let path = path.strip_prefix(PREFIX).unwrap_or_else(|| panic!("{name}: {line} is linked"));
+            assert!(asset(path).is_some_and(|found| found.immutable), "{name}: {line}");
+            imports += 1;
+        }
+    }
+    assert!(imports > 10, "only {imports} imports were found");
+    assert_eq!(resolve("js/sql", "../../vendor/a.js").as_deref(), Some("vendor/a.js"));
+    assert_eq!(link("js/a.js", "\"./none.js\" './x'"), "\"./none.js\" './x'", "what is no file stays");
+}
+
+/// A page loads the large libraries only where it uses them; all the others stay small.
+#[test]
+fn only_the_scripts_that_draw_or_edit_bring_a_library() {
+    let brings = |name: &str| {
+        let text = String::from_utf8(asset(name).unwrap().bytes.into_owned()).unwrap();
+        text.contains("/static/vendor/")
+    };
+    let found: Vec<_> = asset_names().filter(|name| name.starts_with(SCRIPTS) && brings(name)).collect();
+    assert_eq!(found, ["js/chart.js", "js/grid.js", "js/sql-editor.js"]);
+}
+
+/// The vendored files are what `vendor.sh` made of their projects: their hashes stand in `VENDOR.toml`.
 #[test]
 fn vendored_files_are_what_their_list_says() {
     let list = asset("vendor/VENDOR.toml").unwrap();
@@ -45,12 +74,20 @@ fn vendored_files_are_what_their_list_says() {
         let path = format!("vendor/{}", field("path"));
         let file = Static::get(&path).unwrap_or_else(|| panic!("{path} is there"));
         let digest: String = file.metadata.sha256_hash().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest, field("sha256"), "{path} is as published");
+        assert_eq!(digest, field("sha256"), "{path} is as it was taken");
         assert!(!field("version").is_empty() && !field("licence").is_empty() && !field("name").is_empty());
+        let licences = ["0BSD", "Apache-2.0", "MIT"];
+        assert!(licences.contains(&field("licence").as_str()), "{path}: its licence allows to hand it on");
         listed.push(path);
     }
     let present: Vec<_> = asset_names().filter(|name| name.starts_with("vendor/")).collect();
     assert_eq!(present.len(), listed.len() + 1, "every vendored file is listed: {present:?}");
+    for script in present.iter().filter(|name| name.ends_with(".js")) {
+        let text = format!("{}.LICENSE.txt", script.trim_end_matches(".js").trim_end_matches(".min"));
+        let text = asset(&text).unwrap_or_else(|| panic!("{text} is there"));
+        let text = String::from_utf8(text.bytes.into_owned()).unwrap().to_lowercase();
+        assert!(text.contains("permission") || text.contains("apache license"), "{script} comes with its licence");
+    }
 }
 
 /// Reads a token's colours in light and in dark from the style sheet.

@@ -2,10 +2,11 @@
 //! area (`reliability/`, `errors/`, …); the user's own in a directory of theirs, where the same name overrides.
 //!
 //! `header.rs` reads the `--!` lines (rules share it), `stored.rs` one file, `param.rs` types and binds parameters,
-//! `files.rs` finds the files. A file that cannot be read is reported, and the others go on.
+//! `files.rs` finds the files, `loose.rs` reads texts that are no stored queries yet. A file that cannot be read is reported, and the others go on.
 
 mod files;
 mod header;
+mod loose;
 mod param;
 mod stored;
 
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use header::{Header, Headers, SourceProblem};
+pub use loose::{params_of, value_from_text};
 pub use param::{Param, ParamType};
 pub use stored::{ColumnDoc, StoredQuery, Unit};
 

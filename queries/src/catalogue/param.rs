@@ -154,6 +154,11 @@ pub struct Param {
 }
 
 impl Param {
+    /// Builds a text that must be given, of which nothing else is known.
+    pub(super) fn text(name: String) -> Self {
+        Self { name, ty: ParamType::Text, optional: false, default: None, unit: None, doc: String::new() }
+    }
+
     /// Reads the value of a `param` header.
     pub(super) fn parse(value: &str, note: Option<&str>) -> Result<Self, String> {
         let shape = "write `name type[?] [= default] [unit] -- doc`";

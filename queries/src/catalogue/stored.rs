@@ -101,6 +101,12 @@ pub struct StoredQuery {
 }
 
 impl StoredQuery {
+    /// Tells whether it lies in the user's directory itself, where queries are saved over HTTP.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.file == format!("{}.sql", self.name)
+    }
+
     /// Reads a file: `file` is its name as the author knows it and ends in `NAME.sql`.
     ///
     /// # Errors

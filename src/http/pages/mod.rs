@@ -1,5 +1,7 @@
 //! What people see: signing in and out, the Overview, and the static files. The pages themselves are `dashboards`'.
 
+pub(crate) mod sql;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -9,15 +11,16 @@ use dashboards::{
 };
 use serde::Deserialize;
 
-use super::address::Named;
-use super::auth::from_own_page;
-use super::error::Problem;
-use super::peer::spoke_tls;
-use super::{App, Weir, overview};
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
+use crate::http::address::Named;
+use crate::http::auth::from_own_page;
+use crate::http::error::Problem;
+use crate::http::peer::spoke_tls;
+use crate::http::{App, Weir, overview};
 
-const FORM_BYTES_MAX: usize = 8 << 10;
+/// A form to sign in brings the way back, which may hold a whole statement.
+const FORM_BYTES_MAX: usize = 256 << 10;
 /// The scopes that have something to look at.
 const READERS: Scopes = Scopes::of(&[Scope::Query, Scope::Review, Scope::Admin]);
 
@@ -47,7 +50,7 @@ fn html(status: StatusCode, page: Result<String, PageError>) -> Response {
 pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap) -> Response {
     let now = clock::now();
     let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
-        let error = super::session::has_cookie(&headers).then_some(SignInError::Ended);
+        let error = crate::http::session::has_cookie(&headers).then_some(SignInError::Ended);
         return html(StatusCode::OK, SignInPage { frame: frame(None), next: "/".into(), error }.page());
     };
     html(StatusCode::OK, page(&app, &key, &headers, now).await.page())

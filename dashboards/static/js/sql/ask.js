@@ -1,0 +1,73 @@
+// Questions to the server, with the session of the page. What it refuses is one kind of error, whatever the reason.
+import { parseAnswer } from "../answer.js";
+
+/** A refusal: a message for people, and what the server told beside it. */
+export class Refused extends Error {
+  constructor({ status, message, code, hint, line, column }) {
+    super(message);
+    Object.assign(this, { status, code, hint, line, column });
+  }
+}
+
+const call = async (path, { method = "GET", body, accept = "application/json", signal } = {}) => {
+  let response;
+  try {
+    const headers = { accept, ...(body && { "content-type": "application/json" }) };
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal, credentials: "same-origin" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused({ status: 0, message: "The server cannot be reached.", hint: "Check that Weir runs, then run the statement again." });
+  }
+  if (response.ok) return response;
+  const { error } = await response.json().catch(() => ({}));
+  throw new Refused({ status: response.status, message: `The server answered ${response.status}.`, ...error });
+};
+
+/** Runs a statement; resolves to its answer. */
+export const ask = async ({ sql, typed, limit, signal }) => {
+  const response = await call("/v1/sql", { method: "POST", body: { sql, typed, limit }, signal });
+  try {
+    return parseAnswer(await response.text());
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused({ status: 0, message: "The answer broke off.", hint: "Run the statement again." });
+  }
+};
+
+/** The forms an answer can be downloaded in. JSON is cut like what is shown, the others are whole. */
+export const FORMS = {
+  csv: { name: "CSV", accept: "text/csv" },
+  json: { name: "JSON", accept: "application/json" },
+  ndjson: { name: "JSON lines", accept: "application/x-ndjson" },
+  parquet: { name: "Parquet", accept: "application/vnd.apache.parquet" },
+};
+
+/** Runs a statement again and hands its answer to the browser as a file. */
+export const download = async ({ sql, typed, limit, signal }, form, name) => {
+  const body = { sql, typed, ...(form === "json" && { limit }) };
+  const response = await call("/v1/sql", { method: "POST", body, accept: FORMS[form].accept, signal });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await response.blob());
+  link.download = `${name}.${form}`;
+  link.click();
+  // The browser has taken the file once the click is over.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+};
+
+/** Plans a statement; places of mistakes are those of the statement itself. */
+export const explain = async (question) => {
+  const words = "explain ";
+  try {
+    return await ask({ ...question, sql: words + question.sql });
+  } catch (error) {
+    if (error.line === 1 && error.column > words.length) error.column -= words.length;
+    throw error;
+  }
+};
+
+const json = async (path, options) => (await call(path, options)).json();
+
+export const tables = () => json("/v1/tables");
+export const queries = async () => (await json("/v1/queries")).queries;
+export const save = async (name, sql) => (await json(`/v1/queries/${encodeURIComponent(name)}`, { method: "PUT", body: { sql } })).query;
+export const remove = (name) => call(`/v1/queries/${encodeURIComponent(name)}`, { method: "DELETE" });
