@@ -282,6 +282,14 @@ impl FirstRows {
     }
 }
 
+impl AnswerColumn {
+    /// Tells whether its values are numbers, which stand to the right.
+    pub fn is_number(&self) -> bool {
+        ["smallint", "integer", "bigint", "real", "double", "numeric"].iter().any(|name| self.ty.starts_with(name))
+            && !self.ty.ends_with("[]")
+    }
+}
+
 impl Cell {
     fn of(value: &Value) -> Self {
         let text = match value {

@@ -23,9 +23,24 @@ const call = async (path, { method = "GET", body, accept = "application/json", s
   throw new Refused({ status: response.status, message: `The server answered ${response.status}.`, ...error });
 };
 
+/** How often, and after how many milliseconds, a question is asked again that found no turn. */
+const TURNS = 3;
+const TURN_WAIT_MS = 1_000;
+
+/** Runs a statement that may have to wait for its turn: what the page itself has just given up may still be ending. */
+const run = async (options, tries = TURNS) => {
+  try {
+    return await call("/v1/sql", options);
+  } catch (error) {
+    if (error.status !== 429 || tries <= 1) throw error;
+  }
+  await new Promise((resolve) => setTimeout(resolve, TURN_WAIT_MS));
+  return run(options, tries - 1);
+};
+
 /** Runs a statement; resolves to its answer. */
 export const ask = async ({ sql, typed, limit, signal }) => {
-  const response = await call("/v1/sql", { method: "POST", body: { sql, typed, limit }, signal });
+  const response = await run({ method: "POST", body: { sql, typed, limit }, signal });
   try {
     return parseAnswer(await response.text());
   } catch (error) {
@@ -45,7 +60,7 @@ export const FORMS = {
 /** Runs a statement again and hands its answer to the browser as a file. */
 export const download = async ({ sql, typed, limit, signal }, form, name) => {
   const body = { sql, typed, ...(form === "json" && { limit }) };
-  const response = await call("/v1/sql", { method: "POST", body, accept: FORMS[form].accept, signal });
+  const response = await run({ method: "POST", body, accept: FORMS[form].accept, signal });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
   link.download = `${name}.${form}`;

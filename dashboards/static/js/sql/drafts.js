@@ -23,11 +23,15 @@ const HISTORY_MAX = 50;
 
 const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** A tab as it is kept: statement, values and types of parameters, how the answer is shown. */
+/**
+ * A tab as it is kept: the statement, the stored query that it is (`name`) or was before it was changed (`from`), values
+ * and types of parameters, how the answer is shown.
+ */
 export const newTab = (given = {}) => ({
   id: given.id ?? crypto.randomUUID?.() ?? String(Math.random()),
   sql: typeof given.sql === "string" ? given.sql : "",
   name: typeof given.name === "string" ? given.name : null,
+  from: typeof given.from === "string" ? given.from : null,
   values: isRecord(given.values) ? { ...given.values } : {},
   types: isRecord(given.types) ? { ...given.types } : {},
   view: given.view === "chart" ? "chart" : "table",

@@ -49,7 +49,7 @@ const results = new Results(at("sql-result"), {
     try {
       await server.download({ ...asked, limit: handed.rows_max }, form, asked.name ?? "weir");
     } catch (error) {
-      if (error.name !== "AbortError") results.refused(error);
+      results.refusedBeside(error);
     }
   },
 });
@@ -71,19 +71,22 @@ const work = async (question, put) => {
   mine.abort?.abort();
   const abort = new AbortController();
   Object.assign(mine, { abort, problem: null, plan: null, hint: undefined });
-  if (of === tab()) show();
+  show();
   try {
-    put(mine, await question(abort.signal));
+    const found = await question(abort.signal);
+    if (mine.abort !== abort) return;
+    put(mine, found);
   } catch (error) {
     if (mine.abort !== abort) return;
     if (error.name === "AbortError") mine.hint = "Cancelled. The server has stopped working on it.";
     else mine.problem = error;
     mine.answer = null;
   }
-  if (mine.abort !== abort) return;
   mine.abort = null;
   if (of === tab()) show();
 };
+
+const wants = ({ name }) => `This statement needs a value for $${name}. Fill it in and run it.`;
 
 /** Returns what the active tab asks, or null once the reader was told what it lacks. */
 const question = () => {
@@ -94,7 +97,7 @@ const question = () => {
   }
   const { typed, wanting } = typedOf(paramsOf(sql), { values, types });
   if (wanting) {
-    Object.assign(state(), { problem: null, answer: null, plan: null, hint: `This statement needs a value for $${wanting.name}. Fill it in and run it.` });
+    Object.assign(state(), { problem: null, answer: null, plan: null, hint: wants(wanting) });
     show();
     at(`p.${wanting.name}`)?.focus();
     return null;
@@ -133,7 +136,7 @@ const showName = () => {
 const onWritten = (sql) => {
   tab().sql = sql;
   const query = known.find(({ name }) => name === tab().name);
-  if (query && query.sql !== sql) tab().name = null;
+  if (query && query.sql !== sql) Object.assign(tab(), { name: null, from: query.name });
   keep();
   showParams();
   showName();
@@ -232,41 +235,41 @@ at("sql-delete").addEventListener("click", async () => {
 
 /** Shows what an address says: in the tab that has it, else in a new one. */
 const arrive = (given) => {
-  const there = tabs.findIndex(({ sql }) => sql === given.sql && sql !== "");
-  const { values, types, view, spec, name, sql } = given;
-  if (there >= 0) {
-    Object.assign(tabs[there], { values, types, view, spec: spec ?? tabs[there].spec, name });
-    choose(there);
-  } else {
-    open({ sql, name, values, types, view, spec });
+  const there = tabs.find(({ sql }) => sql === given.sql && sql !== "");
+  if (!there) return open(given);
+  Object.assign(there, { ...given, spec: given.spec ?? there.spec });
+  choose(tabs.indexOf(there));
+};
+
+/** What was written into the plain field before this script was there goes on in the editor. */
+const takeOver = () => {
+  const plain = at("sql-text");
+  const isWriting = document.activeElement === plain;
+  if (plain.value !== handed.sql) {
+    open({ sql: plain.value });
+    keep();
   }
+  plain.hidden = true;
+  at("sql-editor").hidden = false;
+  if (isWriting) editor.focus();
 };
 
 const begin = () => {
-  const given = readAddress(location.search);
+  const given = { ...readAddress(location.search), sql: handed.sql, name: handed.name };
   const { answer, problem } = handed;
   if (tabs.length === 0) tabs.push(newTab());
   active = Math.max(active, 0);
-  at("sql-text").hidden = true;
-  at("sql-editor").hidden = false;
   for (const part of document.querySelectorAll("[data-scripted]")) part.hidden = false;
-  if (handed.sql === "" && !problem) {
-    choose(active);
-    return;
-  }
-  // The state is set before the tab is shown, so that the address stays as it is.
-  const { typed, wanting } = typedOf(paramsOf(handed.sql), given);
-  const asked = { sql: handed.sql, typed, name: handed.name, values: given.values, types: given.types };
-  const there = tabs.find(({ sql }) => sql === handed.sql && sql !== "");
-  const target = there ?? newTab({ sql: handed.sql });
-  if (!there) {
-    if (tab().sql === "") tabs[active] = target;
-    else tabs.push(target);
-  }
-  Object.assign(state(target), { asked, answer, problem, hint: wanting && `This statement needs a value for $${wanting.name}. Fill it in and run it.` });
-  arrive({ ...given, sql: handed.sql, name: handed.name });
-  if (handed.sql !== "" && !answer && !problem && !wanting) run({ push: false });
-  else if (answer) {
+  if (given.sql === "" && !problem) return choose(active);
+  arrive(given);
+  const { typed, wanting } = typedOf(paramsOf(given.sql), given);
+  const asked = given.sql === "" ? undefined : { sql: given.sql, name: given.name, typed, values: given.values, types: given.types };
+  const isKnown = answer || problem || wanting;
+  Object.assign(state(), { asked, answer, problem, hint: wanting && wants(wanting) });
+  show();
+  setAddress();
+  if (!isKnown) return run({ push: false });
+  if (answer) {
     noteHistory(asked);
     side.showHistory();
   }
@@ -288,6 +291,7 @@ addKeys("SQL", [
 ]);
 
 begin();
+takeOver();
 editor.complete({}, FUNCTIONS);
 loadKnown().catch(() => {}); // The list that came with the page stays.
 server.tables().then(

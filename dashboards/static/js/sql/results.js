@@ -44,8 +44,9 @@ const menu = (word, buttons) => {
   return details;
 };
 
-const chooser = (label, options, value, onChange) => {
+const chooser = (name, words, options, value, onChange) => {
   const field = make("select");
+  field.id = `chart-${name}`;
   for (const [word, text] of options) {
     const option = make("option", "", text ?? word);
     option.value = word;
@@ -53,8 +54,10 @@ const chooser = (label, options, value, onChange) => {
   }
   field.value = value ?? "";
   field.addEventListener("change", () => onChange(field.value));
-  const made = make("label", "", label);
-  made.append(field);
+  const label = make("label", "", words);
+  label.htmlFor = field.id;
+  const made = make("div");
+  made.append(label, field);
   return made;
 };
 
@@ -65,17 +68,21 @@ export class Results {
     this.acts = acts;
     this.heading = section.querySelector("h2");
     this.drawn = null;
+    /** What came with the page stays until there is something else to show. */
+    this.isUntouched = true;
   }
 
   fill(...parts) {
+    this.isUntouched = false;
     clearInterval(this.clock);
     this.drawn?.dispose();
     this.drawn = null;
     this.section.replaceChildren(this.heading, ...parts);
   }
 
-  nothing(words = "Nothing was asked yet. Write a statement and run it, or take a saved query.") {
-    this.fill(make("p", "empty", words));
+  nothing(words) {
+    if (this.isUntouched && !words) return;
+    this.fill(make("p", "empty", words ?? "Nothing was asked yet. Write a statement and run it, or take a saved query."));
   }
 
   running() {
@@ -88,7 +95,8 @@ export class Results {
     cancel.hidden = true;
     const line = make("div", "sql-running");
     line.append(words, time, cancel);
-    this.fill(line);
+    const rest = this.isUntouched ? this.section.querySelectorAll(":scope > :not(h2, .loading, .empty)") : [];
+    this.fill(line, ...rest);
     this.clock = setInterval(() => {
       const passed = performance.now() - since;
       time.textContent = `${(passed / 1_000).toFixed(1)} s`;
@@ -97,6 +105,17 @@ export class Results {
   }
 
   refused(problem) {
+    this.fill(this.notice(problem));
+  }
+
+  /** Tells of something that failed beside an answer, which stays. */
+  refusedBeside(problem) {
+    this.beside?.remove();
+    this.beside = this.notice(problem);
+    this.heading.after(this.beside);
+  }
+
+  notice(problem) {
     const notice = make("div", "notice notice-failed");
     notice.setAttribute("role", "alert");
     const place = problem.line ? `Line ${problem.line}${problem.column ? `, column ${problem.column}` : ""}. ` : "No answer. ";
@@ -114,7 +133,7 @@ export class Results {
     } else if (problem.status !== 403 && !problem.line) {
       notice.append(makeButton("Run again", () => this.acts.onRetry()));
     }
-    this.fill(notice);
+    return notice;
   }
 
   plan({ rows }) {
@@ -220,8 +239,8 @@ export class Results {
       host.querySelector("select")?.focus();
     };
     const parts = [
-      chooser("Drawing", kinds, spec.kind, (kind) => again({ kind })),
-      chooser(roles.x, all, spec.x, (x) => change({ x })),
+      chooser("kind", "Drawing", kinds, spec.kind, (kind) => again({ kind })),
+      chooser("x", roles.x, all, spec.x, (x) => change({ x })),
     ];
     const ys = [spec.y ?? []].flat();
     if (["line", "area", "bar", "stacked_bar"].includes(spec.kind)) {
@@ -240,10 +259,10 @@ export class Results {
       }
       parts.push(values);
     } else {
-      parts.push(chooser(roles.y, [["", "each row counts one"], ...numbers], ys[0], (y) => change({ y: y ? [y] : [] })));
+      parts.push(chooser("y", roles.y, [["", "each row counts one"], ...numbers], ys[0], (y) => change({ y: y ? [y] : [] })));
     }
     if (roles.series) {
-      parts.push(chooser(roles.series, [["", "none"], ...all], spec.series, (series) => change({ series: series || undefined })));
+      parts.push(chooser("series", roles.series, [["", "none"], ...all], spec.series, (series) => change({ series: series || undefined })));
     }
     host.replaceChildren(...parts);
   }

@@ -71,8 +71,8 @@ const openDialog = (title, parts, action, act) =>
   });
 
 /** Asks for name and title, and saves; resolves to the stored query. `known` are those that are there. */
-export const saveDialog = ({ sql, name, values, types }, known) => {
-  const current = known.find((query) => query.name === name && query.own);
+export const saveDialog = ({ sql, name, from, values, types }, known) => {
+  const current = known.find((query) => query.name === (name ?? from) && query.own);
   const missing = paramsOf(sql).filter(({ isDeclared }) => !isDeclared);
   const nameInput = textInput("name", current?.name ?? "");
   Object.assign(nameInput, { pattern: "[a-z0-9_]{1,64}", title: "Small letters, digits and _", className: "mono", spellcheck: false });
