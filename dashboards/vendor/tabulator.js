@@ -1,4 +1,10 @@
 // What grid.js shows tables with: the grid, and of its modules only those that it uses.
 export {
-  FormatModule, InteractionModule, KeybindingsModule, ResizeColumnsModule, ResizeTableModule, SortModule, Tabulator,
+  FormatModule,
+  InteractionModule,
+  KeybindingsModule,
+  ResizeColumnsModule,
+  ResizeTableModule,
+  SortModule,
+  Tabulator,
 } from "tabulator-tables";

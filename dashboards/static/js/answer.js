@@ -19,7 +19,9 @@ export const kindOf = ({ type }) => {
 export const parseAnswer = (text) => {
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   return JSON.parse(text, (_, value, context) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? context.source : value,
+    typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "")
+      ? context.source
+      : value,
   );
 };
 
@@ -64,7 +66,12 @@ export const guessSpec = (answer) => {
   if (numbers.length === 0) return null;
   if (time) {
     const series = words[0]?.name;
-    return { kind: "line", x: time.name, y: series ? [numbers[0].name] : numbers.slice(0, 6).map(({ name }) => name), series };
+    return {
+      kind: "line",
+      x: time.name,
+      y: series ? [numbers[0].name] : numbers.slice(0, 6).map(({ name }) => name),
+      series,
+    };
   }
   if (words.length > 0) return { kind: "bar", x: words[0].name, y: [numbers[0].name], series: words[1]?.name };
   if (numbers.length === 1) return null;

@@ -126,7 +126,10 @@ class Chart {
     }
     if (!this.drawing) this.begin();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.drawing.setOption({ ...option, animation: !still, animationDuration: 200, animationDurationUpdate: 200 }, { notMerge: true });
+    this.drawing.setOption(
+      { ...option, animation: !still, animationDuration: 200, animationDurationUpdate: 200 },
+      { notMerge: true },
+    );
     if (this.spec.group) {
       this.drawing.group = this.spec.group;
       connect(this.spec.group);

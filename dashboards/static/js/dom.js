@@ -15,3 +15,15 @@ export const makeButton = (text, act, className) => {
   button.addEventListener("click", act);
   return button;
 };
+
+/** Makes a field to choose from [value, text?] pairs. */
+export const makeSelect = (options, value) => {
+  const field = make("select");
+  for (const [word, text] of options) {
+    const option = make("option", "", text ?? word);
+    option.value = word;
+    field.append(option);
+  }
+  field.value = value;
+  return field;
+};

@@ -7,7 +7,12 @@
 import { kindOf, timeText, toText } from "./answer.js";
 import { make, makeButton } from "./dom.js";
 import {
-  FormatModule, InteractionModule, ResizeColumnsModule, ResizeTableModule, SortModule, Tabulator,
+  FormatModule,
+  InteractionModule,
+  ResizeColumnsModule,
+  ResizeTableModule,
+  SortModule,
+  Tabulator,
 } from "../vendor/tabulator.js";
 
 Tabulator.registerModule([FormatModule, InteractionModule, ResizeColumnsModule, ResizeTableModule, SortModule]);
@@ -118,7 +123,12 @@ export const rowDialog = (answer) => {
   const back = makeButton("Previous", () => show(place - 1));
   const forth = makeButton("Next", () => show(place + 1));
   const head = make("div", "row-head");
-  head.append(title, back, forth, makeButton("Close", () => dialog.close()));
+  head.append(
+    title,
+    back,
+    forth,
+    makeButton("Close", () => dialog.close()),
+  );
   list.tabIndex = 0;
   dialog.setAttribute("aria-label", "Row");
   dialog.append(head, list);

@@ -6,7 +6,18 @@
 
 import { make } from "./dom.js";
 
-const GO = { "/": "o", "/d": "d", "/issues": "i", "/verdicts": "v", "/restrictions": "t", "/rules": "r", "/sql": "s", "/data": "p", "/pipeline": "l", "/settings": "e" };
+const GO = {
+  "/": "o",
+  "/d": "d",
+  "/issues": "i",
+  "/verdicts": "v",
+  "/restrictions": "t",
+  "/rules": "r",
+  "/sql": "s",
+  "/data": "p",
+  "/pipeline": "l",
+  "/settings": "e",
+};
 
 /** How long `g` waits for its letter, in milliseconds. */
 const LETTER_WAIT_MS = 1_500;
@@ -60,7 +71,10 @@ const help = () => {
 /** Tells whether keys belong to what has the focus; the editor's is inside a shadow root. */
 const isTyping = (event) => {
   const [target] = event.composedPath();
-  return target instanceof Element && target.matches("input, textarea, select, [contenteditable], [contenteditable] *, [role=tab]");
+  return (
+    target instanceof Element &&
+    target.matches("input, textarea, select, [contenteditable], [contenteditable] *, [role=tab]")
+  );
 };
 
 document.addEventListener("keydown", (event) => {
@@ -78,4 +92,8 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-addKeys("Everywhere", [["?", "This list"], ["/", "Search"], ...places.map(({ letter, link }) => [`g ${letter}`, link.textContent])]);
+addKeys("Everywhere", [
+  ["?", "This list"],
+  ["/", "Search"],
+  ...places.map(({ letter, link }) => [`g ${letter}`, link.textContent]),
+]);

@@ -7,7 +7,19 @@
 //
 // Tab leaves the editor, so that the keyboard is not caught in it.
 import {
-  Compartment, EditorState, EditorView, HighlightStyle, Prec, SQLDialect, basicSetup, keymap, placeholder, setDiagnostics, sql, syntaxHighlighting, tags,
+  Compartment,
+  EditorState,
+  EditorView,
+  HighlightStyle,
+  Prec,
+  SQLDialect,
+  basicSetup,
+  keymap,
+  placeholder,
+  setDiagnostics,
+  sql,
+  syntaxHighlighting,
+  tags,
 } from "../vendor/codemirror.js";
 
 /** What the engine reads. A dialect of a whole database would offer its hundreds of words that nobody needs here. */
@@ -17,7 +29,8 @@ const dialect = SQLDialect.define({
     "following from full group having ilike in inner intersect interval is join last lateral left like limit natural not null " +
     "nulls offset on or order outer over partition preceding range recursive right row rows select similar some then to " +
     "unbounded union using values when where with within zone false true",
-  types: "bigint boolean date decimal double integer json numeric real smallint text time timestamp timestamptz varchar",
+  types:
+    "bigint boolean date decimal double integer json numeric real smallint text time timestamp timestamptz varchar",
   operatorChars: "+-*/<>=~!@#%^&|`?:",
   doubleDollarQuotedStrings: true,
   specialVar: "$",
@@ -41,8 +54,18 @@ const look = EditorView.theme({
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in srgb, var(--sunken) 60%, transparent)" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "color-mix(in srgb, var(--accent) 20%, var(--surface))" },
   "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "color-mix(in srgb, var(--block) 20%, var(--surface))" },
-  ".cm-foldPlaceholder": { backgroundColor: "var(--sunken)", border: "1px solid var(--hairline)", color: "var(--muted)" },
-  ".cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--control)", borderRadius: "4px", fontSize: "13px" },
+  ".cm-foldPlaceholder": {
+    backgroundColor: "var(--sunken)",
+    border: "1px solid var(--hairline)",
+    color: "var(--muted)",
+  },
+  ".cm-tooltip": {
+    backgroundColor: "var(--surface)",
+    color: "var(--text)",
+    border: "1px solid var(--control)",
+    borderRadius: "4px",
+    fontSize: "13px",
+  },
   ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)", maxHeight: "260px" },
   ".cm-tooltip-autocomplete ul li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-tooltip-autocomplete ul li[aria-selected] .cm-completionDetail": { color: "var(--on-accent)" },
@@ -50,11 +73,26 @@ const look = EditorView.theme({
   ".cm-completionIcon": { display: "none" },
   ".cm-tooltip.cm-completionInfo": { padding: "8px 12px", maxWidth: "360px", fontFamily: "var(--sans)" },
   ".cm-diagnostic": { borderLeftColor: "var(--block)", padding: "4px 12px", fontFamily: "var(--sans)" },
-  ".cm-lintRange-error": { backgroundImage: "none", textDecoration: "underline wavy var(--block)", textUnderlineOffset: "3px" },
+  ".cm-lintRange-error": {
+    backgroundImage: "none",
+    textDecoration: "underline wavy var(--block)",
+    textUnderlineOffset: "3px",
+  },
   ".cm-panels": { backgroundColor: "var(--sunken)", color: "var(--text)" },
   ".cm-panels.cm-panels-bottom": { borderTop: "1px solid var(--hairline)" },
-  ".cm-textfield": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--control)", borderRadius: "4px" },
-  ".cm-button": { backgroundColor: "var(--surface)", backgroundImage: "none", color: "var(--text)", border: "1px solid var(--control)", borderRadius: "4px" },
+  ".cm-textfield": {
+    backgroundColor: "var(--surface)",
+    color: "var(--text)",
+    border: "1px solid var(--control)",
+    borderRadius: "4px",
+  },
+  ".cm-button": {
+    backgroundColor: "var(--surface)",
+    backgroundImage: "none",
+    color: "var(--text)",
+    border: "1px solid var(--control)",
+    borderRadius: "4px",
+  },
   ".cm-searchMatch": { backgroundColor: "color-mix(in srgb, var(--throttle) 35%, var(--surface))" },
 });
 
@@ -99,7 +137,10 @@ const functionSource = (functions) => {
     boost: -1,
     apply: (view, _, from, to) => {
       const called = `${name}()`;
-      view.dispatch({ changes: { from, to, insert: called }, selection: { anchor: from + called.length - (signature === "()" ? 0 : 1) } });
+      view.dispatch({
+        changes: { from, to, insert: called },
+        selection: { anchor: from + called.length - (signature === "()" ? 0 : 1) },
+      });
     },
   }));
   return (context) => {
@@ -117,8 +158,11 @@ const overwrite = EditorView.domEventHandlers({
     const { from, to, empty } = view.state.selection.main;
     if (event.inputType !== "insertText" || !event.data || empty || view.composing) return false;
     event.preventDefault();
-    const insert = () => view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
-    const isHandled = view.state.facet(EditorView.inputHandler).some((handle) => handle(view, from, to, event.data, insert));
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    const isHandled = view.state
+      .facet(EditorView.inputHandler)
+      .some((handle) => handle(view, from, to, event.data, insert));
     if (!isHandled) view.dispatch(insert());
     return true;
   },
@@ -174,7 +218,9 @@ export const mountEditor = (host, { text = "", label, hint = "", onChange, onRun
     const before = [...words].slice(0, Math.max(0, (column ?? 1) - 1)).join("").length;
     const from = Math.min(start + before, end);
     const word = /^(\$?\w+|"[^"]*"|'[^']*'|\S)/.exec(words.slice(from - start))?.[0].length ?? 0;
-    return word > 0 ? { from, to: from + word, severity: "error", message } : { from: Math.max(start, from - 1), to: from, severity: "error", message };
+    return word > 0
+      ? { from, to: from + word, severity: "error", message }
+      : { from: Math.max(start, from - 1), to: from, severity: "error", message };
   };
 
   return {
@@ -189,12 +235,18 @@ export const mountEditor = (host, { text = "", label, hint = "", onChange, onRun
       const { from, to } = view.state.selection.main;
       const before = view.state.sliceDoc(Math.max(0, from - 1), from);
       const insert = before === "" || /[\s(.,]/.test(before) ? words : ` ${words}`;
-      view.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length }, scrollIntoView: true });
+      view.dispatch({
+        changes: { from, to, insert },
+        selection: { anchor: from + insert.length },
+        scrollIntoView: true,
+      });
       view.focus();
     },
     focus: () => view.focus(),
     complete(tables, functions) {
-      const offered = [columnSource(tables), functionSource(functions)].map((autocomplete) => dialect.language.data.of({ autocomplete }));
+      const offered = [columnSource(tables), functionSource(functions)].map((autocomplete) =>
+        dialect.language.data.of({ autocomplete }),
+      );
       view.dispatch({ effects: language.reconfigure([sql({ dialect, schema: schemaOf(tables) }), ...offered]) });
     },
     showProblem(problem) {

@@ -13,10 +13,20 @@ const call = async (path, { method = "GET", body, accept = "application/json", s
   let response;
   try {
     const headers = { accept, ...(body && { "content-type": "application/json" }) };
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), signal, credentials: "same-origin" });
+    response = await fetch(path, {
+      method,
+      headers,
+      body: body && JSON.stringify(body),
+      signal,
+      credentials: "same-origin",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused({ status: 0, message: "The server cannot be reached.", hint: "Check that Weir runs, then run the statement again." });
+    throw new Refused({
+      status: 0,
+      message: "The server cannot be reached.",
+      hint: "Check that Weir runs, then run the statement again.",
+    });
   }
   if (response.ok) return response;
   const { error } = await response.json().catch(() => ({}));
@@ -84,5 +94,6 @@ const json = async (path, options) => (await call(path, options)).json();
 
 export const tables = () => json("/v1/tables");
 export const queries = async () => (await json("/v1/queries")).queries;
-export const save = async (name, sql) => (await json(`/v1/queries/${encodeURIComponent(name)}`, { method: "PUT", body: { sql } })).query;
+export const save = async (name, sql) =>
+  (await json(`/v1/queries/${encodeURIComponent(name)}`, { method: "PUT", body: { sql } })).query;
 export const remove = (name) => call(`/v1/queries/${encodeURIComponent(name)}`, { method: "DELETE" });

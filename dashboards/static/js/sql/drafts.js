@@ -83,7 +83,10 @@ export const addressOf = ({ sql, name, values, types, view, spec }) => {
 /** Reads what `addressOf` wrote, but for the statement, which the server hands over. */
 export const readAddress = (search) => {
   const pairs = new URLSearchParams(search);
-  const under = (prefix) => Object.fromEntries([...pairs].filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]));
+  const under = (prefix) =>
+    Object.fromEntries(
+      [...pairs].filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]),
+    );
   const kind = pairs.get("chart");
   return {
     sql: pairs.get("q")?.replaceAll("\r\n", "\n") ?? "",

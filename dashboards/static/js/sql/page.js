@@ -30,7 +30,9 @@ const keep = () => writeDrafts(tabs, tab());
 
 /** Says in the address what is shown, so that it can be passed on. */
 const setAddress = (push = false) => {
-  const next = addressOf(state().asked ? { ...tab(), ...state().asked } : { ...tab(), sql: "", name: null, values: {}, types: {} });
+  const next = addressOf(
+    state().asked ? { ...tab(), ...state().asked } : { ...tab(), sql: "", name: null, values: {}, types: {} },
+  );
   if (next === location.pathname + location.search) return;
   history[push ? "pushState" : "replaceState"](null, "", next);
 };
@@ -60,7 +62,13 @@ const show = () => {
   if (abort) results.running();
   else if (problem) results.refused(problem);
   else if (plan) results.plan(plan);
-  else if (answer) results.answered(answer, { view: tab().view, spec: tab().spec, label: `Answer of ${nameOf(tab())}`, rowsMax: handed.rows_max });
+  else if (answer)
+    results.answered(answer, {
+      view: tab().view,
+      spec: tab().spec,
+      label: `Answer of ${nameOf(tab())}`,
+      rowsMax: handed.rows_max,
+    });
   else results.nothing(hint);
 };
 
@@ -112,12 +120,19 @@ const run = ({ limit = Math.min(ROWS_FIRST, handed.rows_max), push = true } = {}
   setAddress(push);
   noteHistory(asked);
   side.showHistory();
-  return work((signal) => server.ask({ ...asked, limit, signal }), (mine, answer) => (mine.answer = answer));
+  return work(
+    (signal) => server.ask({ ...asked, limit, signal }),
+    (mine, answer) => (mine.answer = answer),
+  );
 };
 
 const explain = () => {
   const asked = question();
-  if (asked) work((signal) => server.explain({ ...asked, signal }), (mine, plan) => (mine.plan = plan));
+  if (asked)
+    work(
+      (signal) => server.explain({ ...asked, signal }),
+      (mine, plan) => (mine.plan = plan),
+    );
 };
 
 const params = new ParamForm(at("sql-params"), () => {
@@ -176,7 +191,12 @@ const openStored = (name) => {
   if (!state().answer) run();
 };
 
-const editor = mountEditor(at("sql-editor"), { label: "SQL", hint: at("sql-text").placeholder, onChange: onWritten, onRun: () => run() });
+const editor = mountEditor(at("sql-editor"), {
+  label: "SQL",
+  hint: at("sql-text").placeholder,
+  onChange: onWritten,
+  onRun: () => run(),
+});
 const tabList = new Tabs(at("sql-tabs"), {
   onChoose: (index) => choose(index, { push: true }),
   onAdd() {
@@ -263,7 +283,10 @@ const begin = () => {
   if (given.sql === "" && !problem) return choose(active);
   arrive(given);
   const { typed, wanting } = typedOf(paramsOf(given.sql), given);
-  const asked = given.sql === "" ? undefined : { sql: given.sql, name: given.name, typed, values: given.values, types: given.types };
+  const asked =
+    given.sql === ""
+      ? undefined
+      : { sql: given.sql, name: given.name, typed, values: given.values, types: given.types };
   const isKnown = answer || problem || wanting;
   Object.assign(state(), { asked, answer, problem, hint: wanting && wants(wanting) });
   show();
@@ -298,7 +321,10 @@ server.tables().then(
   (catalogue) => {
     side.showTables(catalogue);
     const seen = [...catalogue.tables, ...catalogue.views.filter(({ visible }) => visible)];
-    editor.complete(Object.fromEntries(seen.map(({ name, columns }) => [name, columns.filter(({ visible }) => visible)])), FUNCTIONS);
+    editor.complete(
+      Object.fromEntries(seen.map(({ name, columns }) => [name, columns.filter(({ visible }) => visible)])),
+      FUNCTIONS,
+    );
   },
   () => {}, // As above.
 );

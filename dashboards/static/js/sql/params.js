@@ -1,6 +1,6 @@
 // The `$name` parameters of a statement: found in its text, read from its `--! param:` headers, shown as a form.
 // The rules are those of the server's catalogue of stored queries.
-import { make } from "../dom.js";
+import { make, makeSelect } from "../dom.js";
 
 /** Types that can be chosen where no header states one. */
 const TYPES = ["text", "int", "float", "timestamp", "interval", "bool"];
@@ -10,7 +10,8 @@ const PLACEHOLDERS = { timestamp: "now, -24h, 2026-11-22T10:00Z", interval: "30s
 /** Comments, texts and quoted names, in which a `$` means nothing; and else a parameter. */
 const TOKENS = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|'(?:[^']|'')*'?|"(?:[^"]|"")*"?|\$(\w*)\$[\s\S]*?\$\1\$|\$(\w+)/g;
 
-const HEADER = /^\s*--!\s*param\s*:\s*([a-z][a-z0-9_]*)\s+((?:enum|entity)\([^)]*\)|\w+)(\?)?(?:[ \t]*=[ \t]*('[^']*'|\S+))?[^\n]*?(?:\s--\s+(.*))?$/gm;
+const HEADER =
+  /^\s*--!\s*param\s*:\s*([a-z][a-z0-9_]*)\s+((?:enum|entity)\([^)]*\)|\w+)(\?)?(?:[ \t]*=[ \t]*('[^']*'|\S+))?[^\n]*?(?:\s--\s+(.*))?$/gm;
 
 /**
  * Returns the parameters that a statement uses, in the order of their first use:
@@ -19,10 +20,19 @@ const HEADER = /^\s*--!\s*param\s*:\s*([a-z][a-z0-9_]*)\s+((?:enum|entity)\([^)]
 export const paramsOf = (sql) => {
   const declared = new Map();
   for (const [, name, type, optional, value, doc] of sql.matchAll(HEADER)) {
-    declared.set(name, { name, type, isOptional: Boolean(optional), default: (value ?? "").replace(/^'(.*)'$/, "$1"), doc: doc ?? "", isDeclared: true });
+    declared.set(name, {
+      name,
+      type,
+      isOptional: Boolean(optional),
+      default: (value ?? "").replace(/^'(.*)'$/, "$1"),
+      doc: doc ?? "",
+      isDeclared: true,
+    });
   }
   const names = new Set([...sql.matchAll(TOKENS)].map((found) => found[2]).filter(Boolean));
-  return [...names].map((name) => declared.get(name) ?? { name, type: "text", isOptional: false, default: "", doc: "", isDeclared: false });
+  return [...names].map(
+    (name) => declared.get(name) ?? { name, type: "text", isOptional: false, default: "", doc: "", isDeclared: false },
+  );
 };
 
 /** Returns the type that is in force: the header's, else the chosen one. */
@@ -40,18 +50,13 @@ export const typedOf = (params, { values, types }) => {
   return { typed, wanting };
 };
 
-const words = (type) => (type === "bool" ? ["true", "false"] : (/^enum\((.*)\)$/.exec(type)?.[1].split(/[|,]/).map((word) => word.trim()) ?? []));
-
-const select = (options, value) => {
-  const field = make("select");
-  for (const [word, text] of options) {
-    const option = make("option", "", text ?? word);
-    option.value = word;
-    field.append(option);
-  }
-  field.value = value;
-  return field;
-};
+const words = (type) =>
+  type === "bool"
+    ? ["true", "false"]
+    : (/^enum\((.*)\)$/
+        .exec(type)?.[1]
+        .split(/[|,]/)
+        .map((word) => word.trim()) ?? []);
 
 /** Shows the parameters as a form. Fields write into `values` and `types`; `onChange` hears of it. */
 export class ParamForm {
@@ -83,7 +88,7 @@ export class ParamForm {
     if (param.isDeclared) label.append(" ", make("span", "muted", type));
     const choices = words(type);
     const none = param.default ? `${param.default} (default)` : param.isOptional ? "any" : "choose";
-    const field = choices.length > 0 ? select([["", none], ...choices.map((word) => [word])], "") : make("input");
+    const field = choices.length > 0 ? makeSelect([["", none], ...choices.map((word) => [word])], "") : make("input");
     field.id = id;
     field.dataset.value = name;
     if (field instanceof HTMLInputElement) {
@@ -99,7 +104,10 @@ export class ParamForm {
     const entry = make("div");
     entry.append(label, field);
     if (!param.isDeclared) {
-      const chosen = select(TYPES.map((word) => [word]), type);
+      const chosen = makeSelect(
+        TYPES.map((word) => [word]),
+        type,
+      );
       chosen.className = "sql-type";
       chosen.setAttribute("aria-label", `Type of $${name}`);
       chosen.addEventListener("change", () => {

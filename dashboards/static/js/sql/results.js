@@ -1,7 +1,7 @@
 // What stands below the editor: nothing yet, a question under way, a refusal, or an answer as table, drawing or plan.
 import { guessSpec, kindOf, numberText, toTsv } from "../answer.js";
 import { KINDS, drawChart } from "../chart.js";
-import { make, makeButton } from "../dom.js";
+import { make, makeButton, makeSelect } from "../dom.js";
 import { drawGrid, rowDialog } from "../grid.js";
 import { FORMS } from "./ask.js";
 
@@ -45,14 +45,8 @@ const menu = (word, buttons) => {
 };
 
 const chooser = (name, words, options, value, onChange) => {
-  const field = make("select");
+  const field = makeSelect(options, value ?? "");
   field.id = `chart-${name}`;
-  for (const [word, text] of options) {
-    const option = make("option", "", text ?? word);
-    option.value = word;
-    field.append(option);
-  }
-  field.value = value ?? "";
   field.addEventListener("change", () => onChange(field.value));
   const label = make("label", "", words);
   label.htmlFor = field.id;
@@ -82,7 +76,9 @@ export class Results {
 
   nothing(words) {
     if (this.isUntouched && !words) return;
-    this.fill(make("p", "empty", words ?? "Nothing was asked yet. Write a statement and run it, or take a saved query."));
+    this.fill(
+      make("p", "empty", words ?? "Nothing was asked yet. Write a statement and run it, or take a saved query."),
+    );
   }
 
   running() {
@@ -118,7 +114,9 @@ export class Results {
   notice(problem) {
     const notice = make("div", "notice notice-failed");
     notice.setAttribute("role", "alert");
-    const place = problem.line ? `Line ${problem.line}${problem.column ? `, column ${problem.column}` : ""}. ` : "No answer. ";
+    const place = problem.line
+      ? `Line ${problem.line}${problem.column ? `, column ${problem.column}` : ""}. `
+      : "No answer. ";
     const words = make("p", "breaks");
     words.append(make("strong", "", place), problem.message);
     const told = make("div", "notice-words");
@@ -144,14 +142,20 @@ export class Results {
       part.append(make("h3", "", String(kind).replaceAll("_", " ")), pre);
       return part;
     });
-    this.fill(make("p", "muted", "How the statement would be worked on, the last step first. It was not run."), ...parts);
+    this.fill(
+      make("p", "muted", "How the statement would be worked on, the last step first. It was not run."),
+      ...parts,
+    );
   }
 
   /** Shows an answer. `rowsMax`: how many rows can be asked for at most. */
   answered(answer, { view, spec, label, rowsMax }) {
     Object.assign(this, { answer, label });
     if (answer.rows.length === 0) {
-      this.fill(this.bar(view, false), make("p", "empty", "No rows. The statement is right, and nothing in the tables matches it."));
+      this.fill(
+        this.bar(view, false),
+        make("p", "empty", "No rows. The statement is right, and nothing in the tables matches it."),
+      );
       return;
     }
     this.body = make("div", "result-body");
@@ -172,17 +176,23 @@ export class Results {
       button.dataset.view = name;
       return button;
     });
-    const copy = makeButton("Copy", async () => {
-      try {
-        await navigator.clipboard.writeText(toTsv(answer));
-        copy.textContent = "Copied";
-      } catch {
-        copy.textContent = "Cannot copy"; // Without a secure context there is no clipboard.
-      }
-    }, "quiet");
+    const copy = makeButton(
+      "Copy",
+      async () => {
+        try {
+          await navigator.clipboard.writeText(toTsv(answer));
+          copy.textContent = "Copied";
+        } catch {
+          copy.textContent = "Cannot copy"; // Without a secure context there is no clipboard.
+        }
+      },
+      "quiet",
+    );
     copy.title = "Copies the rows shown, for a spreadsheet";
     const single = makeButton("Row by row", () => rowDialog(answer).open(0), "quiet");
-    const forms = Object.entries(FORMS).map(([form, { name }]) => makeButton(name, () => this.acts.onDownload(form), "quiet"));
+    const forms = Object.entries(FORMS).map(([form, { name }]) =>
+      makeButton(name, () => this.acts.onDownload(form), "quiet"),
+    );
     const tools = make("div", "result-tools");
     tools.append(single, copy, menu("Download", forms));
     bar.append(group("Show as", ...this.buttons), tools);
@@ -195,7 +205,8 @@ export class Results {
     const notice = make("div", "notice notice-stale");
     const words = `Only the first ${counted(answer.rows.length, "row")} are here; the answer has more. Downloads as CSV, JSON lines and Parquet have all of them.`;
     notice.append(make("p", "", words));
-    if (answer.rows.length < rowsMax) notice.append(makeButton(`Show up to ${numberText(rowsMax)}`, () => this.acts.onMore()));
+    if (answer.rows.length < rowsMax)
+      notice.append(makeButton(`Show up to ${numberText(rowsMax)}`, () => this.acts.onMore()));
     return [notice];
   }
 
@@ -217,7 +228,8 @@ export class Results {
     const figure = make("figure", "drawing");
     const controls = make("div", "chart-controls");
     this.body.replaceChildren(controls, figure);
-    const title = () => `${KINDS[this.spec.kind]?.name ?? "Drawing"} of ${[this.spec.y].flat().join(", ")} by ${this.spec.x}`;
+    const title = () =>
+      `${KINDS[this.spec.kind]?.name ?? "Drawing"} of ${[this.spec.y].flat().join(", ")} by ${this.spec.x}`;
     this.drawn = drawChart(figure, { spec: { ...this.spec, title: title() }, answer: this.answer, table: false });
     const change = (part) => {
       this.spec = { ...this.spec, ...part };
@@ -259,10 +271,16 @@ export class Results {
       }
       parts.push(values);
     } else {
-      parts.push(chooser("y", roles.y, [["", "each row counts one"], ...numbers], ys[0], (y) => change({ y: y ? [y] : [] })));
+      parts.push(
+        chooser("y", roles.y, [["", "each row counts one"], ...numbers], ys[0], (y) => change({ y: y ? [y] : [] })),
+      );
     }
     if (roles.series) {
-      parts.push(chooser("series", roles.series, [["", "none"], ...all], spec.series, (series) => change({ series: series || undefined })));
+      parts.push(
+        chooser("series", roles.series, [["", "none"], ...all], spec.series, (series) =>
+          change({ series: series || undefined }),
+        ),
+      );
     }
     host.replaceChildren(...parts);
   }

@@ -46,7 +46,10 @@ const openDialog = (title, parts, action, act) =>
     problem.hidden = true;
     const go = make("button", "main", action);
     const actions = make("div", "dialog-actions");
-    actions.append(go, makeButton("Cancel", () => dialog.close()));
+    actions.append(
+      go,
+      makeButton("Cancel", () => dialog.close()),
+    );
     form.append(...parts, problem, actions);
     dialog.append(heading, form);
     let result = null;
@@ -57,7 +60,9 @@ const openDialog = (title, parts, action, act) =>
         result = await act(new FormData(form));
         dialog.close();
       } catch (error) {
-        problem.textContent = [error.line && `Line ${error.line}:`, error.message, error.hint].filter(Boolean).join(" ");
+        problem.textContent = [error.line && `Line ${error.line}:`, error.message, error.hint]
+          .filter(Boolean)
+          .join(" ");
         problem.hidden = false;
         go.disabled = false;
       }
@@ -75,7 +80,12 @@ export const saveDialog = ({ sql, name, from, values, types }, known) => {
   const current = known.find((query) => query.name === (name ?? from) && query.own);
   const missing = paramsOf(sql).filter(({ isDeclared }) => !isDeclared);
   const nameInput = textInput("name", current?.name ?? "");
-  Object.assign(nameInput, { pattern: "[a-z0-9_]{1,64}", title: "Small letters, digits and _", className: "mono", spellcheck: false });
+  Object.assign(nameInput, {
+    pattern: "[a-z0-9_]{1,64}",
+    title: "Small letters, digits and _",
+    className: "mono",
+    spellcheck: false,
+  });
   const parts = [
     field("Title", textInput("title", titleOf(sql)), "What it answers, in a few words."),
     field("Name", nameInput, "Small letters, digits and _. It is asked for as /v1/queries/NAME."),
@@ -94,7 +104,11 @@ export const saveDialog = ({ sql, name, from, values, types }, known) => {
 
 /** Asks whether to delete, and does; resolves to true when it is gone. */
 export const deleteDialog = async ({ name, title }) => {
-  const told = make("p", "", `“${title}” is deleted for everybody. What is open in your tabs stays, and can be saved again.`);
+  const told = make(
+    "p",
+    "",
+    `“${title}” is deleted for everybody. What is open in your tabs stays, and can be saved again.`,
+  );
   const gone = await openDialog(`Delete ${name}?`, [told], "Delete", async () => {
     await remove(name);
     return true;

@@ -59,7 +59,11 @@ export class Side {
       if (details.childElementCount > 1) return;
       const list = make("ul", "columns");
       list.append(...columns.map((column) => this.column(column)));
-      const first = makeButton(`First rows of ${name}`, () => this.acts.onAsk(`select *\nfrom ${name}\nlimit 100`), "quiet");
+      const first = makeButton(
+        `First rows of ${name}`,
+        () => this.acts.onAsk(`select *\nfrom ${name}\nlimit 100`),
+        "quiet",
+      );
       details.append(...(title ? [make("p", "muted", title)] : []), first, list);
     };
     details.addEventListener("toggle", () => details.open && fill());
@@ -74,7 +78,11 @@ export class Side {
     made.dataset.find = name;
     if (visible) made.append(makeButton(name, () => this.acts.onInsert(name), "mono column"));
     else made.append(make("span", "mono muted", name));
-    made.append(" ", make("span", "muted", type), make("p", "muted", visible ? doc : `Not for this key: it is kept for ${purpose ?? "another purpose"}.`));
+    made.append(
+      " ",
+      make("span", "muted", type),
+      make("p", "muted", visible ? doc : `Not for this key: it is kept for ${purpose ?? "another purpose"}.`),
+    );
     return made;
   }
 
@@ -105,7 +113,11 @@ export class Side {
     this.history.hidden = entries.length === 0;
     this.history.querySelector("ul").replaceChildren(
       ...entries.map((entry) => {
-        const words = entry.sql.replace(/^\s*--.*$/gm, "").replace(/\s+/g, " ").trim() || entry.sql;
+        const words =
+          entry.sql
+            .replace(/^\s*--.*$/gm, "")
+            .replace(/\s+/g, " ")
+            .trim() || entry.sql;
         const button = makeButton(words.slice(0, 120), () => this.acts.onRecall(entry), "history-entry mono");
         button.title = `${String(entry.at).slice(0, 16).replace("T", " ")} UTC`;
         const made = item(button);

@@ -18,7 +18,11 @@ export class Tabs {
     this.list.setAttribute("role", "tablist");
     this.list.setAttribute("aria-label", "Open statements");
     this.close = makeButton("Close tab", () => acts.onClose(this.active), "quiet");
-    host.append(this.list, makeButton("New tab", () => acts.onAdd(), "quiet"), this.close);
+    host.append(
+      this.list,
+      makeButton("New tab", () => acts.onAdd(), "quiet"),
+      this.close,
+    );
     host.hidden = false;
     this.list.addEventListener("keydown", (event) => this.move(event));
   }
