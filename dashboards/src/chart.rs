@@ -21,7 +21,7 @@ const BAR: f64 = 8.0;
 const HEIGHT_MIN: f64 = 1.5;
 
 /// How many lines cross the chart, the zero line not counted.
-const LINES: u64 = 4;
+pub(crate) const LINES: u64 = 4;
 
 /// A chart ready to be drawn.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub fn whole_range(minutes: &[MinuteBar], now: i64) -> Vec<MinuteBar> {
 }
 
 /// Finds the least of 4, 8, 20, 40, 80, 200, … that is not below `most`: four lines then stand at whole numbers.
-fn axis_top(most: u64) -> u64 {
+pub(crate) fn axis_top(most: u64) -> u64 {
     let mut decade: u64 = 1;
     loop {
         for step in [4, 8, 20] {
@@ -128,11 +128,11 @@ fn bar(index: usize, minute: MinuteBar, top: u64, running: bool) -> Bar {
     Bar { x, sound, errors: (unit(HEIGHT - errors), unit(errors)), minute, running }
 }
 
-fn height(count: u64, top: u64) -> f64 {
+pub(crate) fn height(count: u64, top: u64) -> f64 {
     if count == 0 { 0.0 } else { (count as f64 * HEIGHT / top as f64).max(HEIGHT_MIN) }
 }
 
-fn unit(length: f64) -> String {
+pub(crate) fn unit(length: f64) -> String {
     format!("{length:.1}")
 }
 

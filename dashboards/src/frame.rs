@@ -5,6 +5,8 @@
 pub struct Frame {
     /// The name of the key this session was opened with; `None` before signing in.
     pub key: Option<String>,
+    /// Whether that key may ask about what is stored.
+    pub may_query: bool,
     /// The program's version, shown in the footer.
     pub version: String,
 }
@@ -16,14 +18,21 @@ pub struct Place {
     pub path: &'static str,
     /// What it says.
     pub name: &'static str,
+    /// Only for keys that may query.
+    pub needs_query: bool,
 }
 
+/// All pages, in the order of the header.
+const PLACES: &[Place] = &[
+    Place { path: "/", name: "Overview", needs_query: false },
+    Place { path: "/issues", name: "Issues", needs_query: true },
+    Place { path: "/sql", name: "SQL", needs_query: true },
+];
+
 impl Frame {
-    /// Lists the pages that exist, in the order of the header. Nobody who has not signed in sees them.
-    pub fn places(&self) -> &'static [Place] {
-        if self.key.is_none() {
-            return &[];
-        }
-        &[Place { path: "/", name: "Overview" }, Place { path: "/sql", name: "SQL" }]
+    /// Lists the pages that this key may see, in the order of the header. Nobody who has not signed in sees any.
+    pub fn places(&self) -> Vec<Place> {
+        let may_see = |place: &&Place| self.key.is_some() && (self.may_query || !place.needs_query);
+        PLACES.iter().filter(may_see).copied().collect()
     }
 }

@@ -2,28 +2,36 @@
 //! the structs below and writes out the HTML they render to.
 //!
 //! The way through it: [`OverviewPage`] and its siblings are typed structs, each beside its template in `templates/`.
-//! [`frame`] is what surrounds a page, [`panel`] the states a part of a page can be in, [`chart`] turns numbers into
-//! the geometry of a drawing, [`moment`] and [`figure`] turn instants and numbers into words, and [`assets`] hands out
+//! [`frame`] is what surrounds a page, [`panel`] the states a part of a page can be in, [`chart`] and [`trend`] turn
+//! numbers into the geometry of a drawing, [`address`] writes links, [`moment`] and [`figure`] turn instants and numbers into words, and [`assets`] hands out
 //! the style sheet, the scripts and the vendored libraries under names that carry a hash of their content.
 //!
 //! Every page works under a content policy without inline scripts or styles, and reads without JavaScript.
 
+pub mod address;
 pub mod assets;
 pub mod chart;
 pub mod data;
 pub mod figure;
 pub mod frame;
+pub mod issue;
+pub mod issues;
 pub mod moment;
 pub mod overview;
 pub mod panel;
 pub mod problem;
+#[cfg(test)]
+mod proof;
 pub mod sign_in;
 pub mod sql;
 pub mod state;
+pub mod trend;
 
 pub use assets::{Asset, asset, asset_url};
 pub use data::DataBlock;
 pub use frame::Frame;
+pub use issue::{IssuePage, IssuePartPage, SampleEventPage};
+pub use issues::IssuesPage;
 pub use overview::{MinuteBar, OverviewPage, RejectRow, Rejects, VerdictCounts};
 pub use panel::Panel;
 pub use problem::ProblemPage;

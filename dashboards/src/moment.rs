@@ -7,10 +7,18 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// One minute in microseconds.
 pub const MINUTE: i64 = 60 * MICROS_PER_SECOND;
 
+/// One day in microseconds.
+pub const DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+
 /// Writes the time of day: `10:04:05 UTC`.
 pub fn clock(at: &i64) -> String {
     let (hour, minute, second) = time_of_day(*at);
     format!("{hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// Writes the day: `2026-11-22`.
+pub fn day(at: &i64) -> String {
+    date(*at)
 }
 
 /// Writes hour and minute for an axis whose title names the zone: `10:04`.
@@ -32,8 +40,8 @@ pub fn rfc3339(at: &i64) -> String {
 }
 
 /// Writes how long ago `at` was, seen from `now`, in one unit: `12 s ago`. What lies ahead is `just now`: clocks differ.
-pub fn ago(now: i64, at: i64) -> String {
-    let seconds = now.saturating_sub(at) / MICROS_PER_SECOND;
+pub fn ago(now: &i64, at: &i64) -> String {
+    let seconds = now.saturating_sub(*at) / MICROS_PER_SECOND;
     match seconds {
         ..1 => "just now".to_owned(),
         1..60 => format!("{seconds} s ago"),
@@ -79,7 +87,7 @@ mod tests {
     fn survives_the_ends_of_time() {
         for at in [i64::MIN, i64::MAX] {
             assert!(stamp(&at).ends_with("UTC"));
-            assert!(!ago(at, 0).is_empty() && !ago(0, at).is_empty());
+            assert!(!ago(&at, &0).is_empty() && !ago(&0, &at).is_empty());
         }
     }
 
@@ -87,8 +95,8 @@ mod tests {
     fn tells_an_age_in_one_unit() {
         let ages = [(-5, "just now"), (0, "just now"), (59, "59 s ago"), (61, "1 min ago"), (7_300, "2 h ago")];
         for (seconds, words) in ages {
-            assert_eq!(ago(seconds * MICROS_PER_SECOND, 0), words);
+            assert_eq!(ago(&(seconds * MICROS_PER_SECOND), &0), words);
         }
-        assert_eq!(ago(3 * SECONDS_PER_DAY * MICROS_PER_SECOND, 0), "3 d ago");
+        assert_eq!(ago(&(3 * DAY), &0), "3 d ago");
     }
 }

@@ -5,7 +5,7 @@ use askama::Template;
 
 use crate::chart::{self, BarChart};
 use crate::figure;
-use crate::{Frame, PageError, Panel, Readiness, StateStrip};
+use crate::{Frame, PageError, Panel, Readiness, StateStrip, address};
 
 /// The least length of a bar that is not nothing, in a drawing 100 wide.
 const LENGTH_MIN: f64 = 1.0;
@@ -193,9 +193,7 @@ impl OverviewPage {
     /// Writes the command that sends a first event. Only characters of an address are taken from `origin`, because the
     /// reader pastes the line into a shell.
     pub fn first_event(&self) -> String {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/.-_[]".contains(&byte);
-        let fits = !self.origin.is_empty() && self.origin.bytes().all(plain);
-        let origin = if fits { self.origin.as_str() } else { "http://127.0.0.1:8600" };
+        let origin = address::plain_origin(&self.origin);
         [
             &format!("curl -sS {origin}/v1/events \\"),
             "  -H \"Authorization: Bearer $WEIR_KEY\" \\",

@@ -18,6 +18,8 @@ pub struct ProblemPage {
     pub message: String,
     /// The next action, in a sentence; empty when there is none but going back.
     pub hint: String,
+    /// Where to go from here: a path on this server.
+    pub back: String,
 }
 
 impl ProblemPage {
@@ -29,6 +31,7 @@ impl ProblemPage {
             title: "There is no such page".to_owned(),
             message: format!("Nothing is at {path}."),
             hint: "Check the address, or start from the overview.".to_owned(),
+            back: "/".to_owned(),
         }
     }
 
@@ -40,6 +43,7 @@ impl ProblemPage {
             title: "This key may not see that".to_owned(),
             message: format!("The page needs a key with the scope {scope}."),
             hint: "Sign out and sign in with another key, or ask an administrator for one.".to_owned(),
+            back: "/".to_owned(),
         }
     }
 
@@ -51,6 +55,7 @@ impl ProblemPage {
             title: "This request came from another site".to_owned(),
             message: "Weir takes changes only from its own pages.".to_owned(),
             hint: "Open Weir under the address you signed in at and try again.".to_owned(),
+            back: "/".to_owned(),
         }
     }
 
@@ -62,6 +67,7 @@ impl ProblemPage {
             title: "Something went wrong in Weir".to_owned(),
             message: format!("The page could not be made. The server's log has the reason under {reference}."),
             hint: "Try again; events and verdicts are not affected.".to_owned(),
+            back: "/".to_owned(),
         }
     }
 

@@ -4,6 +4,7 @@
 --! param: before timestamp = now -- only errors received before
 --! param: release text? -- only errors of this release
 --! param: environment text? -- only errors of this environment
+--! param: event text? -- only the error of this id
 --! param: limit int = 100 count -- errors at most
 --! column: event_id id -- the error
 --! column: ts time -- when it happened, by the sender's clock
@@ -62,5 +63,6 @@ where issue_id = $issue
     and received_at < $before
     and ($release is null or release = $release)
     and ($environment is null or environment = $environment)
+    and ($event is null or event_id = $event)
 order by received_at desc, seq desc
 limit $limit

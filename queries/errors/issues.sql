@@ -1,6 +1,8 @@
 --! title: Issues: errors that are one bug
 --! param: since timestamp = -30d -- only errors received since, included
---! param: status enum(open|resolved|ignored)? -- only issues in this state
+--! param: status enum(open|resolved|ignored)? -- only issues with this status
+--! param: state enum(new|regressed|ongoing|resolved|ignored)? -- only issues in this state: open ones are new, regressed or ongoing
+--! param: new_since timestamp = -7d -- an issue is new if none of its errors was received before
 --! param: release text? -- only errors of this release
 --! param: environment text? -- only errors of this environment
 --! param: q text? -- only errors with this text in type, message, culprit or stack, in any case
@@ -23,6 +25,7 @@
 --! column: unhandled count -- those that the app did not catch
 --! column: people count -- accounts, guests or sessions that met one, guests by the account they are bound to
 --! column: workspaces count -- workspaces in which one was met
+--! column: state text -- new, regressed, ongoing, resolved or ignored
 with bound as (
     select
         guest_id      as bound_guest,
@@ -73,70 +76,83 @@ by_issue as (
     from by_person
     group by issue_id
 ),
-page as (
+older as (
+    select distinct issue_id
+    from errors
+    where received_at < $new_since
+        and ($issue is null or issue_id = $issue)
+),
+judged as (
     select
         by_issue.issue_id                              as issue_id,
         coalesce(issue_states.status, 'open')          as status,
         coalesce(issue_states.is_regressed, false)     as is_regressed,
         issue_states.in_release                        as in_release,
+        case
+            when issue_states.status <> 'open' then issue_states.status
+            when issue_states.is_regressed then 'regressed'
+            when older.issue_id is null then 'new'
+            else 'ongoing'
+        end                                            as state,
         by_issue.events                                as events,
         by_issue.unhandled                             as unhandled,
         by_issue.people                                as people,
         by_issue.workspaces                            as workspaces,
         by_issue.first_seen                            as first_seen,
-        by_issue.last_seen                             as last_seen,
-        case $sort
-            when 'events' then cast(by_issue.events as bigint)
-            when 'people' then cast(by_issue.people as bigint)
-            when 'first_seen' then cast(by_issue.first_seen as bigint)
-            else cast(by_issue.last_seen as bigint)
-        end                                            as place
+        by_issue.last_seen                             as last_seen
     from by_issue
     left join issue_states on issue_states.issue_id = by_issue.issue_id
-    where $status is null
-        or coalesce(issue_states.status, 'open') = $status
+    left join older on older.issue_id = by_issue.issue_id
+),
+page as (
+    select
+        issue_id,
+        status,
+        is_regressed,
+        in_release,
+        state,
+        events,
+        unhandled,
+        people,
+        workspaces,
+        first_seen,
+        last_seen,
+        case $sort
+            when 'events' then cast(events as bigint)
+            when 'people' then cast(people as bigint)
+            when 'first_seen' then cast(first_seen as bigint)
+            else cast(last_seen as bigint)
+        end    as place
+    from judged
+    where ($status is null or status = $status)
+        and ($state is null or state = $state)
     order by place desc, issue_id
     limit $limit
-),
-newest as (
-    select
-        errors.issue_id                                                         as issue_id,
-        last_value(errors.type order by errors.received_at, errors.seq)         as type,
-        last_value(errors.message order by errors.received_at, errors.seq)      as message,
-        last_value(errors.culprit order by errors.received_at, errors.seq)      as culprit,
-        last_value(errors.level order by errors.received_at, errors.seq)        as level,
-        last_value(errors.release order by errors.received_at, errors.seq)      as release
-    from errors
-    inner join page on errors.issue_id = page.issue_id and errors.received_at = page.last_seen
-    group by errors.issue_id
-),
-oldest as (
-    select
-        errors.issue_id                                                         as issue_id,
-        first_value(errors.release order by errors.received_at, errors.seq)     as release
-    from errors
-    inner join page on errors.issue_id = page.issue_id and errors.received_at = page.first_seen
-    group by errors.issue_id
 )
+-- What its newest and its oldest error tell: both are found by when they came, in one pass over the errors.
 select
-    page.issue_id        as issue_id,
-    newest.type          as type,
-    newest.message       as message,
-    newest.culprit       as culprit,
-    newest.level         as level,
-    page.status          as status,
-    page.is_regressed    as is_regressed,
-    page.in_release      as in_release,
-    page.first_seen      as first_seen,
-    page.last_seen       as last_seen,
-    oldest.release       as first_release,
-    newest.release       as last_release,
-    page.events          as events,
-    page.unhandled       as unhandled,
-    page.people          as people,
-    page.workspaces      as workspaces
+    page.issue_id                                                                as issue_id,
+    last_value(errors.type order by errors.received_at, errors.seq)              as type,
+    last_value(errors.message order by errors.received_at, errors.seq)           as message,
+    last_value(errors.culprit order by errors.received_at, errors.seq)           as culprit,
+    last_value(errors.level order by errors.received_at, errors.seq)             as level,
+    max(page.status)                                                             as status,
+    bool_or(page.is_regressed)                                                   as is_regressed,
+    max(page.in_release)                                                         as in_release,
+    max(page.first_seen)                                                         as first_seen,
+    max(page.last_seen)                                                          as last_seen,
+    first_value(errors.release order by errors.received_at, errors.seq)          as first_release,
+    last_value(errors.release order by errors.received_at, errors.seq)           as last_release,
+    max(page.events)                                                             as events,
+    max(page.unhandled)                                                          as unhandled,
+    max(page.people)                                                             as people,
+    max(page.workspaces)                                                         as workspaces,
+    max(page.state)                                                              as state
 from page
-left join newest on newest.issue_id = page.issue_id
-left join oldest on oldest.issue_id = page.issue_id
+inner join errors
+    on errors.issue_id = page.issue_id
+    and (errors.received_at = page.first_seen or errors.received_at = page.last_seen)
+where errors.received_at >= $since
+group by page.issue_id, page.place
 order by page.place desc, page.issue_id
 limit $limit

@@ -45,8 +45,8 @@ impl Control {
     pub(crate) fn issue_states(&self) -> Result<Vec<IssueState>, ControlError> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "select issue, status, regressed, in_release, until, until_events, events_since, changed_at, changed_by
-             from issue_states",
+            "select issue, status, regressed, in_release, after_release, until, until_events, events_since, changed_at,
+             changed_by from issue_states",
         )?;
         let rows = statement.query_map([], read_state)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -90,6 +90,7 @@ impl Control {
             "issue": &*state.issue,
             "status": state.status.name(),
             "in_release": state.in_release,
+            "after_release": state.after_release,
             "until": state.until.map(clock::rfc3339),
             "until_events": state.until_events,
         });
@@ -163,13 +164,14 @@ impl Control {
 fn put_state(transaction: &Transaction<'_>, state: &IssueState) -> Result<(), ControlError> {
     transaction.execute(
         "insert or replace into issue_states
-         (issue, status, regressed, in_release, until, until_events, events_since, changed_at, changed_by)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         (issue, status, regressed, in_release, after_release, until, until_events, events_since, changed_at, changed_by)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             &*state.issue,
             state.status.name(),
             state.is_regressed,
             state.in_release,
+            state.after_release,
             state.until,
             state.until_events,
             state.events_since,
@@ -187,10 +189,11 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<IssueState> {
         status: read_word(row, 1, Status::parse)?,
         is_regressed: row.get(2)?,
         in_release: row.get(3)?,
-        until: row.get(4)?,
-        until_events: row.get(5)?,
-        events_since: row.get(6)?,
-        changed_at: row.get(7)?,
-        changed_by: row.get(8)?,
+        after_release: row.get(4)?,
+        until: row.get(5)?,
+        until_events: row.get(6)?,
+        events_since: row.get(7)?,
+        changed_at: row.get(8)?,
+        changed_by: row.get(9)?,
     })
 }

@@ -67,7 +67,8 @@ create table if not exists issue_hashes (hash text primary key, issue text not n
 create index if not exists issue_hashes_by_issue on issue_hashes (issue);
 create table if not exists issue_states (
     issue text primary key, status text not null, regressed integer not null, in_release text, until integer,
-    until_events integer, events_since integer not null, changed_at integer not null, changed_by text not null
+    until_events integer, events_since integer not null, changed_at integer not null, changed_by text not null,
+    after_release text
 ) strict;
 create table if not exists groupings (
     version integer primary key, rules text not null, set_by text not null, set_at integer not null
@@ -122,6 +123,7 @@ impl Control {
             return Err(ControlError::TooNew(version));
         }
         connection.execute_batch(SCHEMA)?;
+        add_column(&connection, "issue_states", "after_release text")?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         Ok(Self { connection: Mutex::new(connection) })
     }
@@ -138,6 +140,17 @@ impl Control {
     }
 }
 
+/// Adds a column that a file of an earlier program lacks. That program writes the file as before: it names its columns.
+fn add_column(connection: &Connection, table: &str, column: &str) -> Result<(), ControlError> {
+    let name = column.split(' ').next();
+    let sql = "select count(*) from pragma_table_info(?1) where name = ?2";
+    let known: i64 = connection.query_row(sql, rusqlite::params![table, name], |row| row.get(0))?;
+    if known == 0 {
+        connection.execute_batch(&format!("alter table {table} add column {column}"))?;
+    }
+    Ok(())
+}
+
 /// Reads a column that holds one of our own words.
 fn read_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let word: String = row.get(column)?;
@@ -150,6 +163,21 @@ fn read_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_from_before_a_column_gets_it_and_keeps_its_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        Control::open(dir.path()).unwrap();
+        let connection = Connection::open(dir.path().join("control.sqlite")).unwrap();
+        let earlier = "alter table issue_states drop column after_release;
+            insert into issue_states (issue, status, regressed, in_release, events_since, changed_at, changed_by)
+            values ('iss_1', 'resolved', 0, '2.4.1', 0, 7, 'ops')";
+        connection.execute_batch(earlier).unwrap();
+        drop(connection);
+        let states = Control::open(dir.path()).unwrap().issue_states().unwrap();
+        let kept = (states[0].in_release.as_deref(), states[0].after_release.as_deref(), states[0].changed_at);
+        assert_eq!(kept, (Some("2.4.1"), None, 7));
+    }
 
     #[test]
     fn a_file_of_a_newer_version_is_refused() {

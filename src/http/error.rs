@@ -362,6 +362,12 @@ impl Problem {
         self.answer().message
     }
 
+    /// Returns status, public message and hint, for pages.
+    pub(crate) fn into_words(self) -> (StatusCode, String, Option<Cow<'static, str>>) {
+        let answer = self.answer();
+        (answer.status, answer.message, answer.hint)
+    }
+
     /// Returns status, headers and body, for answers that tell of it in a form of their own.
     pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, serde_json::Value) {
         let answer = self.answer();

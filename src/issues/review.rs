@@ -20,6 +20,7 @@ const MERGED_MAX: usize = 100;
 pub(crate) struct Decision {
     pub(crate) status: Status,
     pub(crate) in_release: Option<String>,
+    pub(crate) after_release: Option<String>,
     pub(crate) until: Option<i64>,
     pub(crate) until_events: Option<i64>,
 }
@@ -57,11 +58,12 @@ impl Issues {
         self.catch_up(ingest).await?;
         let _changing = self.changing.lock().await;
         self.check_known([issue])?;
-        let Decision { status, in_release, until, until_events } = decision;
+        let Decision { status, in_release, after_release, until, until_events } = decision;
         let state = IssueState {
             issue: issue.into(),
             status,
             in_release,
+            after_release,
             until,
             until_events,
             changed_at: clock::now(),
@@ -162,14 +164,18 @@ impl Decision {
     fn check(&self, now: i64) -> Result<(), ReviewError> {
         let invalid = |what: &str| Err(ReviewError::Invalid(what.into()));
         let is_ignored = self.status == Status::Ignored;
-        if self.in_release.is_some() && self.status != Status::Resolved {
-            return invalid("in_release goes with status resolved");
+        let releases = [&self.in_release, &self.after_release];
+        if releases.iter().any(|release| release.is_some()) && self.status != Status::Resolved {
+            return invalid("in_release and after_release go with status resolved");
+        }
+        if releases.iter().all(|release| release.is_some()) {
+            return invalid("name in_release or after_release, not both");
         }
         if !is_ignored && (self.until.is_some() || self.until_events.is_some()) {
             return invalid("until and until_events go with status ignored");
         }
-        if self.in_release.as_ref().is_some_and(|release| release.trim().is_empty() || release.len() > 512) {
-            return invalid("in_release must have 1 to 512 bytes");
+        if releases.into_iter().flatten().any(|release| release.trim().is_empty() || release.len() > 512) {
+            return invalid("in_release and after_release have 1 to 512 bytes");
         }
         if self.until.is_some_and(|until| until <= now) {
             return invalid("until lies in the past");

@@ -47,6 +47,8 @@ pub(crate) struct IssueState {
     pub(crate) is_regressed: bool,
     /// The release it is mended in; none: altogether.
     pub(crate) in_release: Option<String>,
+    /// The last release that has it, where the one that mends it has no name yet.
+    pub(crate) after_release: Option<String>,
     /// Ignored until then.
     pub(crate) until: Option<i64>,
     /// Ignored until so many more events.
@@ -104,18 +106,25 @@ impl IssueState {
             Status::Resolved => match self.came_back(seen, is_later) {
                 Some(true) => Effect::Reopened(self.reopened(seen.last_at, true)),
                 Some(false) => Effect::None,
-                None => Effect::Asks { mended_in: self.in_release.clone().unwrap_or_default() },
+                None => Effect::Asks { mended_in: self.boundary().unwrap_or_default().to_owned() },
             },
             Status::Ignored => self.counted(seen),
         }
     }
 
+    /// The release that decides whether an error is an old one.
+    fn boundary(&self) -> Option<&str> {
+        self.in_release.as_deref().or(self.after_release.as_deref())
+    }
+
     /// An error comes back in the release that should have been without it, or a later one. One that tells no release may be
     /// of an old one.
     fn came_back(&self, seen: Seen<'_>, is_later: Option<bool>) -> Option<bool> {
-        let Some(mended_in) = self.in_release.as_deref() else { return Some(true) };
+        let Some(boundary) = self.boundary() else { return Some(true) };
         let Some(release) = seen.release else { return Some(false) };
-        release::compare(release, mended_in).map(|order| order != Ordering::Less).or(is_later)
+        let is_back =
+            |order| if self.in_release.is_some() { order != Ordering::Less } else { order == Ordering::Greater };
+        release::compare(release, boundary).map(is_back).or(is_later)
     }
 
     fn counted(&self, seen: Seen<'_>) -> Effect {
@@ -173,6 +182,17 @@ mod tests {
         assert!(!reopens(&state, seen(None, 101)));
         assert!(!reopens(&state, seen(Some("2.5.0"), 100)), "it came before it was resolved");
         assert!(reopens(&resolved(None), seen(None, 101)));
+    }
+
+    #[test]
+    fn what_the_next_release_mends_stays_resolved_in_the_last_one_that_has_it() {
+        let state = IssueState { after_release: Some("2.4.1".into()), ..resolved(None) };
+        assert!(!reopens(&state, seen(Some("2.4.1"), 101)));
+        assert!(!reopens(&state, seen(None, 101)));
+        assert!(reopens(&state, seen(Some("2.4.2-rc.1"), 101)));
+        let unordered = IssueState { after_release: Some("9fceb02".into()), ..resolved(None) };
+        assert!(!reopens(&unordered, seen(Some("9fceb02"), 101)));
+        assert_eq!(unordered.after(seen(Some("a11bc0d"), 101), None), Effect::Asks { mended_in: "9fceb02".into() });
     }
 
     #[test]

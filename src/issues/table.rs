@@ -60,11 +60,12 @@ pub(super) fn errors(errors: Arc<dyn TableProvider>, map: Arc<IssueMap>) -> Resu
 }
 
 /// The columns of `issue_states`: name, type, whether it can be null, and what it means.
-const STATE_COLUMNS: [(&str, ColumnType, bool, &str); 8] = [
+const STATE_COLUMNS: [(&str, ColumnType, bool, &str); 9] = [
     (ISSUE, ColumnType::Text, false, "the issue that somebody decided about"),
     ("status", ColumnType::Text, false, "open, resolved or ignored, as of now"),
     ("is_regressed", ColumnType::Bool, false, "open because it came back after it was resolved"),
-    ("in_release", ColumnType::Text, true, "the release it is resolved in; null: altogether"),
+    ("in_release", ColumnType::Text, true, "the release it is resolved in; null: altogether, or after after_release"),
+    ("after_release", ColumnType::Text, true, "the last release that has it; null: see in_release"),
     ("until", ColumnType::Time, true, "ignored until then; null: no such time"),
     ("until_events", ColumnType::Int, true, "ignored until so many more errors; null: no such number"),
     ("changed_at", ColumnType::Time, false, "when it was decided, or came back"),
@@ -94,7 +95,8 @@ pub(crate) fn state_columns() -> impl Iterator<Item = (&'static str, DataType, &
 pub(crate) fn states<'s>(states: impl Iterator<Item = &'s IssueState>, now: i64) -> Result<Arc<dyn TableProvider>> {
     let (mut issue, mut status, mut by) =
         (StringViewBuilder::new(), StringViewBuilder::new(), StringViewBuilder::new());
-    let (mut in_release, mut regressed) = (StringViewBuilder::new(), BooleanBuilder::new());
+    let (mut in_release, mut after_release) = (StringViewBuilder::new(), StringViewBuilder::new());
+    let mut regressed = BooleanBuilder::new();
     let time = || TimestampMicrosecondBuilder::new().with_timezone("UTC");
     let (mut until, mut changed_at, mut until_events) = (time(), time(), Int64Builder::new());
     for state in states {
@@ -102,6 +104,7 @@ pub(crate) fn states<'s>(states: impl Iterator<Item = &'s IssueState>, now: i64)
         status.append_value(state.status_at(now).name());
         regressed.append_value(state.is_regressed);
         in_release.append_option(state.in_release.as_deref());
+        after_release.append_option(state.after_release.as_deref());
         until.append_option(state.until);
         until_events.append_option(state.until_events);
         changed_at.append_value(state.changed_at);
@@ -112,6 +115,7 @@ pub(crate) fn states<'s>(states: impl Iterator<Item = &'s IssueState>, now: i64)
         Arc::new(status.finish()),
         Arc::new(regressed.finish()),
         Arc::new(in_release.finish()),
+        Arc::new(after_release.finish()),
         Arc::new(until.finish()),
         Arc::new(until_events.finish()),
         Arc::new(changed_at.finish()),

@@ -145,6 +145,43 @@ fn a_mended_bug_comes_back_in_that_release_or_a_later_one_alone() {
 }
 
 #[test]
+fn what_the_next_release_mends_comes_back_only_in_a_later_one() {
+    let (site, server, client) = house();
+    client.events(&json!([error("draw", "2.4.1")]));
+    let issue = id(&only(&client, ""));
+    let answer = decide(&client, &issue, &json!({"status": "resolved", "after_release": "2.4.1"})).expect(200);
+    assert_eq!((&answer["in_release"], &answer["after_release"]), (&Value::Null, &json!("2.4.1")));
+    client.events(&json!([error("draw", "2.4.1")]));
+    is(status(&client, &issue), "resolved", false);
+    let told = client.rows("select in_release, after_release from issue_states");
+    assert_eq!(told, [json!([null, "2.4.1"])]);
+    drop(server);
+
+    let server = site.start();
+    let client = server.admin();
+    client.events(&json!([error("draw", "2.4.1")]));
+    is(status(&client, &issue), "resolved", false);
+    client.events(&json!([error("draw", "2.4.2")]));
+    is(status(&client, &issue), "open", true);
+}
+
+#[test]
+fn an_issue_is_new_regressed_or_ongoing_until_it_is_decided_about() {
+    let (_site, _server, client) = house();
+    client.events(&json!([error("draw", "1.0.0"), error("erase", "1.0.0")]));
+    let [draw, erase] = ["draw", "erase"].map(|q| id(&only(&client, &format!("?q={q}"))));
+    assert_eq!(list(&client, "?state=new").len(), 2);
+    assert_eq!(list(&client, "?state=ongoing&new_since=now").len(), 2, "every error came before");
+    decide(&client, &draw, &json!({"status": "resolved"})).expect(200);
+    decide(&client, &erase, &json!({"status": "ignored"})).expect(200);
+    assert_eq!(id(&only(&client, "?state=ignored")), erase);
+    client.events(&json!([error("draw", "1.0.0")]));
+    assert_eq!((id(&only(&client, "?state=regressed")), list(&client, "?state=new").len()), (draw, 0));
+    let counts = client.get("/v1/queries/issue_counts").expect(200);
+    assert_eq!(counts["rows"], json!([["ignored", 1], ["regressed", 1]]));
+}
+
+#[test]
 fn releases_without_an_order_are_ordered_by_when_they_were_first_seen() {
     let (_site, _server, client) = house();
     for release in ["9fceb02", "a11bc0d"] {
@@ -281,6 +318,9 @@ fn what_makes_no_sense_is_refused_by_name() {
         (json!({"status": "done"}), "done"),
         (json!({}), "status"),
         (json!({"status": "open", "in_release": "1"}), "in_release"),
+        (json!({"status": "ignored", "after_release": "1"}), "after_release"),
+        (json!({"status": "resolved", "in_release": "1", "after_release": "1"}), "both"),
+        (json!({"status": "resolved", "after_release": " "}), "after_release"),
         (json!({"status": "resolved", "until_events": 1}), "until"),
         (json!({"status": "ignored", "until": 1}), "until"),
         (json!({"status": "ignored", "until_events": 0}), "until_events"),
@@ -302,7 +342,9 @@ fn what_makes_no_sense_is_refused_by_name() {
         client.post(&format!("/v1/issues/{issue}/{path}"), &body).refusal(400);
     }
     client.post(&format!("/v1/issues/{issue}/merge"), &json!({"issues": ["iss_none"]})).refusal(404);
-    for parameters in ["?status=done", "?sort=name", "?limit=0", "?limit=x", "?colour=red", "?since=yesterday"] {
+    for parameters in
+        ["?status=done", "?state=old", "?sort=name", "?limit=0", "?limit=x", "?colour=red", "?since=yesterday"]
+    {
         client.get(&format!("/v1/issues{parameters}")).refusal(400);
     }
     client.put("/v1/grouping", &json!({"rules": [{"side": "app"}]})).refusal(400);

@@ -14,6 +14,7 @@ mod durability;
 mod events;
 mod evidence;
 mod http;
+mod issue_pages;
 mod issues;
 mod keys;
 mod lake;

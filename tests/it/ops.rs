@@ -101,13 +101,13 @@ fn the_openapi_document_describes_every_route() {
     }
 }
 
-fn sign_in(server: &Server, key: &str, origin: Option<&str>) -> Reply {
+pub(crate) fn sign_in(server: &Server, key: &str, origin: Option<&str>) -> Reply {
     let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
     headers.extend(origin.map(|origin| ("origin", origin)));
     server.anonymous().send("POST", "/signin", &headers, Some(format!("key={key}&next=%2F").as_bytes()))
 }
 
-fn with_cookie(
+pub(crate) fn with_cookie(
     client: &Client,
     method: &str,
     path: &str,
@@ -258,7 +258,9 @@ fn an_event_cannot_put_a_script_on_a_page() {
     let payload = "<img src=x onerror=alert(1)><script>alert(1)</script>";
     let events = json!([
         {"kind": "usage", "name": payload, "account_id": payload, "release": payload},
-        {"kind": "error", "type": payload, "message": payload, "account_id": "a"},
+        {"kind": "error", "type": payload, "message": payload, "account_id": payload, "release": payload, "environment": payload,
+            "stack": [{"file": payload, "function": payload, "in_app": true}], "breadcrumbs": [{"category": payload,
+            "message": payload, "data": {payload: payload}}], "properties": {"tags": {payload: payload}, payload: payload}},
         {"kind": payload, "account_id": "a"},
         {"kind": "usage", "name": payload, payload: 1},
     ]);
@@ -270,7 +272,11 @@ fn an_event_cannot_put_a_script_on_a_page() {
         .next()
         .unwrap()
         .to_owned();
-    for path in ["/", "/fragments/overview"] {
+    let issue = admin.get("/v1/issues").expect(200)["issues"][0]["id"].as_str().unwrap().to_owned();
+    let whole = format!("/issues/{issue}?parts=all");
+    let parts = ["facets", "tags", "impact", "feedback", "grouping"];
+    let parts = parts.map(|part| format!("/fragments/issues/{issue}/{part}"));
+    for path in ["/", "/fragments/overview", "/issues", &whole].into_iter().chain(parts.iter().map(String::as_str)) {
         let page = with_cookie(&server.anonymous(), "GET", path, &[], None, &cookie);
         assert_eq!(page.status, 200);
         assert!(!page.text().contains("<img src=x") && !page.text().contains("<script>alert"), "{path}");

@@ -2,7 +2,7 @@
 // field has the focus and while a modifier is held.
 //
 // A page adds its own: addKeys("Issues", [["j", "Next issue", () => …], …]). A pair without a function is only listed:
-// it is handled elsewhere, as the editor's are.
+// it is handled elsewhere, as the editor's are. A button or link may claim a key as well (data-key), which presses it.
 
 import { make } from "./dom.js";
 
@@ -48,7 +48,9 @@ const help = () => {
   const title = make("h2", "", "Keys");
   title.id = "keys-title";
   dialog.append(title);
-  for (const [name, keys] of sections) {
+  const claimed = [...document.querySelectorAll("[data-key]")].filter((element) => element.checkVisibility());
+  const claims = claimed.map((element) => [element.dataset.key, element.textContent.trim()]);
+  for (const [name, keys] of [...sections, ...(claims.length > 0 ? [["On this page", claims]] : [])]) {
     const list = make("dl");
     for (const [key, does] of keys) {
       const entry = make("div");
@@ -73,9 +75,13 @@ const isTyping = (event) => {
   const [target] = event.composedPath();
   return (
     target instanceof Element &&
-    target.matches("input, textarea, select, [contenteditable], [contenteditable] *, [role=tab]")
+    target.matches(
+      "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], [contenteditable] *, [role=tab]",
+    )
   );
 };
+
+const claimant = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
@@ -88,6 +94,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "?") help();
   else if (event.key === "/" && search()) search().focus();
   else if (actions.has(event.key)) actions.get(event.key)();
+  else if (claimant(event.key)) claimant(event.key).click();
   else return;
   event.preventDefault();
 });
@@ -97,3 +104,9 @@ addKeys("Everywhere", [
   ["/", "Search"],
   ...places.map(({ letter, link }) => [`g ${letter}`, link.textContent]),
 ]);
+
+const button = document.querySelector("[data-keys-button]");
+if (button) {
+  button.hidden = false;
+  button.addEventListener("click", help);
+}

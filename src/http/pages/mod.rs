@@ -1,15 +1,26 @@
-//! What people see: signing in and out, the Overview, and the static files. The pages themselves are `dashboards`'.
+//! What people see: signing in and out, the Overview, the issues, and the static files. The pages themselves are
+//! `dashboards`'; here is who may look, and what is asked for them.
+
+mod issue;
+mod issues;
+mod rows;
+
+use std::sync::Arc;
 
 pub(crate) mod sql;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::{
     CONTENT_SECURITY_POLICY, Frame, OverviewPage, PageError, ProblemPage, SignInError, SignInPage, local_path,
 };
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
+pub(crate) use issues::{decide as decide_issues, issues};
 
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
@@ -20,12 +31,93 @@ use crate::http::peer::spoke_tls;
 use crate::http::{App, Weir, overview};
 
 /// A form to sign in brings the way back, which may hold a whole statement.
-const FORM_BYTES_MAX: usize = 256 << 10;
+const SIGN_IN_BYTES_MAX: usize = 256 << 10;
+const FORM_BYTES_MAX: usize = 64 << 10;
 /// The scopes that have something to look at.
 const READERS: Scopes = Scopes::of(&[Scope::Query, Scope::Review, Scope::Admin]);
 
 fn frame(key: Option<&Key>) -> Frame {
-    Frame { key: key.map(|key| key.name.to_string()), version: env!("CARGO_PKG_VERSION").to_owned() }
+    Frame {
+        key: key.map(|key| key.name.to_string()),
+        may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Returns the key of whoever looks at a page that needs the scope query; else the form to sign in, which leads back, or the
+/// page that says what is needed.
+fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    let Some(key) = app.sessions.key(headers, &app.keyring, clock::now()) else {
+        let next = uri.path_and_query().map_or("/", |next| next.as_str());
+        return Err(sign_in_form(headers, next));
+    };
+    if key.scopes.has(Scope::Query) { Ok(key) } else { Err(forbidden(&key, "query")) }
+}
+
+fn forbidden(key: &Key, scope: &str) -> Response {
+    html(StatusCode::FORBIDDEN, ProblemPage::forbidden(frame(Some(key)), scope).page())
+}
+
+fn sign_in_form(headers: &HeaderMap, next: &str) -> Response {
+    let error = crate::http::session::has_cookie(headers).then_some(SignInError::Ended);
+    html(StatusCode::OK, SignInPage { frame: frame(None), next: local_path(next).to_owned(), error }.page())
+}
+
+/// Reads what a form of a page of ours sends to decide something, for whoever is signed in with the scope review.
+async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Arc<Key>, T), Response> {
+    let (parts, body) = request.into_parts();
+    let key = app.sessions.key(&parts.headers, &app.keyring, clock::now());
+    if !from_own_page(&parts.headers) {
+        return Err(html(StatusCode::FORBIDDEN, ProblemPage::foreign_origin(frame(key.as_deref())).page()));
+    }
+    // What was written is not kept: after signing in, the page shows it as it is.
+    let Some(key) = key else { return Err(sign_in_form(&parts.headers, "/")) };
+    if !key.scopes.has(Scope::Review) {
+        return Err(forbidden(&key, "review"));
+    }
+    match read_form(app, body, FORM_BYTES_MAX).await {
+        Ok(form) => Ok((key, form)),
+        Err(refused) => Err(problem(&key, refused, "/")),
+    }
+}
+
+/// Shows a refusal as a page, from which one goes back to another.
+fn problem(key: &Key, refused: Problem, back: &str) -> Response {
+    let (status, message, hint) = refused.into_words();
+    let title = match status {
+        StatusCode::NOT_FOUND => "That is not here",
+        StatusCode::BAD_REQUEST | StatusCode::CONFLICT => "That cannot be done",
+        _ => "That did not work",
+    };
+    let page = ProblemPage {
+        frame: frame(Some(key)),
+        status: status.as_u16(),
+        title: title.to_owned(),
+        message: sentence(&message),
+        hint: sentence(&hint.unwrap_or_default()),
+        back: local_path(back).to_owned(),
+    };
+    html(status, page.page())
+}
+
+/// Makes a sentence of a message, which begins small and ends without a stop.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let stop = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{stop}", first.to_uppercase(), letters.as_str())
+}
+
+/// Returns where senders reach this server.
+fn origin(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let scheme = if spoke_tls(headers) { "https" } else { "http" };
+    host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
+}
+
+/// Sends the browser to another page.
+fn see_page(path: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
 /// Answers with a page under the content policy. Pages are about a person's data: nothing between us and the browser may
@@ -50,8 +142,7 @@ fn html(status: StatusCode, page: Result<String, PageError>) -> Response {
 pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap) -> Response {
     let now = clock::now();
     let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
-        let error = crate::http::session::has_cookie(&headers).then_some(SignInError::Ended);
-        return html(StatusCode::OK, SignInPage { frame: frame(None), next: "/".into(), error }.page());
+        return sign_in_form(&headers, "/");
     };
     html(StatusCode::OK, page(&app, &key, &headers, now).await.page())
 }
@@ -68,14 +159,12 @@ pub(crate) async fn overview_fragment(State(app): State<App>, headers: HeaderMap
 async fn page(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewPage {
     let figures = app.overview.figures(app, key, now).await;
     let (state, ever_received) = overview::state(app);
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let scheme = if spoke_tls(headers) { "https" } else { "http" };
     OverviewPage {
         frame: frame(Some(key)),
         now: figures.at,
         state,
         ever_received,
-        origin: host.map(|host| format!("{scheme}://{host}")).unwrap_or_default(),
+        origin: origin(headers),
         minutes: figures.minutes,
         verdicts: figures.verdicts,
         rejects: figures.rejects,
@@ -96,7 +185,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Respons
     if !from_own_page(&parts.headers) {
         return html(StatusCode::FORBIDDEN, ProblemPage::foreign_origin(frame(None)).page());
     }
-    let form = match read_form(&app, body).await {
+    let form: SignIn = match read_form(&app, body, SIGN_IN_BYTES_MAX).await {
         Ok(form) => form,
         Err(problem) => return problem.into_response(),
     };
@@ -119,11 +208,11 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> Respons
     }
 }
 
-async fn read_form(app: &Weir, body: Body) -> Result<SignIn, Problem> {
-    let body = app.bodies.read(body, FORM_BYTES_MAX).await?;
+async fn read_form<T: DeserializeOwned>(app: &Weir, body: Body, bytes_max: usize) -> Result<T, Problem> {
+    let body = app.bodies.read(body, bytes_max).await?;
     let request = Request::post("/").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let request = request.body(Body::from(body.bytes)).map_err(Problem::internal)?;
-    let form = <axum::Form<SignIn> as FromRequest<()>>::from_request(request, &()).await;
+    let form = <axum::Form<T> as FromRequest<()>>::from_request(request, &()).await;
     form.map(|axum::Form(form)| form).map_err(|error| Problem::invalid(error.body_text()))
 }
 

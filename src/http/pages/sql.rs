@@ -8,13 +8,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use dashboards::sql::{AnswerColumn, FirstRows, Outcome, ParamField, Refusal, SavedQuery};
-use dashboards::{ProblemPage, SignInError, SignInPage, SqlPage};
+use dashboards::SqlPage;
 
-use super::{frame, html};
+use super::{frame, html, reader};
 use crate::clock;
-use crate::control::{Key, Scope};
+use crate::control::Key;
 use crate::http::error::Problem;
-use crate::http::{App, Weir, address, session, sql, tables};
+use crate::http::{App, Weir, address, sql, tables};
 
 /// Rows that the page asks for. Its scripts ask again for more.
 const ROWS_MAX: usize = 200;
@@ -37,14 +37,10 @@ struct Asked {
 
 /// Shows the page, or the form to sign in that comes back here.
 pub(crate) async fn show(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
-    let Some(key) = app.sessions.key(&headers, &app.keyring, clock::now()) else {
-        let error = session::has_cookie(&headers).then_some(SignInError::Ended);
-        let next = uri.path_and_query().map_or("/sql", |path| path.as_str()).to_owned();
-        return html(StatusCode::OK, SignInPage { frame: frame(None), next, error }.page());
+    let key = match reader(&app, &headers, &uri) {
+        Ok(key) => key,
+        Err(answer) => return answer,
     };
-    if !key.scopes.has(Scope::Query) {
-        return html(StatusCode::FORBIDDEN, ProblemPage::forbidden(frame(Some(&key)), "query").page());
-    }
     html(StatusCode::OK, page(&app, &key, &uri).await.page())
 }
 

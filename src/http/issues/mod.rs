@@ -1,27 +1,28 @@
 //! `/v1/issues`: errors that are one bug, for whoever mends it. The figures are stored queries (`queries/errors/`), so that
 //! SQL gives the same ones; what people decide is `issues/`'s to keep.
 
-use ::queries::{Params, Tables};
+mod asker;
+
+use ::queries::Params;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use ingest::Purpose;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::address::{self, Named};
-use super::ask::ask_stored;
+use super::address::Named;
 use super::auth::{Authorized, Query, Review};
 use super::error::Problem;
 use super::{App, Weir, json as answer, stack, to_its_end};
 use crate::clock;
 use crate::control::By;
 use crate::issues::{Decision, IssueState, IssuesError, ReviewError, Status};
+pub(super) use asker::{Asker, event, given, of_issue};
 
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// Rows of a list.
-const ROWS_MAX: usize = 1_000;
+pub(super) const ROWS_MAX: usize = 1_000;
 
 impl From<IssuesError> for Problem {
     fn from(error: IssuesError) -> Self {
@@ -45,6 +46,9 @@ impl From<ReviewError> for Problem {
 /// Lists issues.
 #[utoipa::path(get, path = "/v1/issues", tag = "issues", summary = "Errors that are one bug",
     params(("status" = Option<String>, Query, description = "open, resolved or ignored; else all"),
+        ("state" = Option<String>, Query, description = "new, regressed, ongoing, resolved or ignored; else all. Open issues are \
+            new, regressed or ongoing"),
+        ("new_since" = Option<String>, Query, description = "An issue is new if none of its errors came before. Default: 7 days"),
         ("release" = Option<String>, Query, description = "Only errors of this release count"),
         ("environment" = Option<String>, Query, description = "Only errors of this environment count"),
         ("q" = Option<String>, Query, description = "Only errors with this text in type, message, culprit or stack count"),
@@ -53,17 +57,17 @@ impl From<ReviewError> for Problem {
             offset like -24h. Default: 30 days"),
         ("limit" = Option<i64>, Query, description = "At most 1000. Default: 100")),
     responses((status = 200, description = "issues: id (issue_id in SQL), type, message, culprit, level, status, is_regressed, \
-        in_release, first_seen, last_seen, first_release, last_release, events, unhandled, people, workspaces; truncated"),
+        in_release, first_seen, last_seen, first_release, last_release, events, unhandled, people, workspaces, state; truncated"),
         (status = 400, description = "Unknown or malformed parameter")))]
 pub(crate) async fn list(
     auth: Authorized<Query>,
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut params = given(&request, &["status", "release", "environment", "q", "sort", "since", "limit"])?;
+    const KNOWN: [&str; 9] = ["status", "state", "new_since", "release", "environment", "q", "sort", "since", "limit"];
+    let mut params = given(&request, &KNOWN)?;
     let limit = page(&mut params)?;
-    catch_up(&app).await?;
-    let found = ask_stored(&app, "issues", params, &app.tables(&auth.key)?, limit).await?;
+    let found = Asker::new(&app, &auth.key).await?.ask("issues", params, limit).await?;
     let issues: Vec<_> = found.rows.into_iter().map(identified).collect();
     Ok(answer(&json!({"issues": issues, "truncated": found.is_truncated})))
 }
@@ -71,7 +75,7 @@ pub(crate) async fn list(
 /// Shows one issue.
 #[utoipa::path(get, path = "/v1/issues/{id}", tag = "issues", summary = "One issue",
     params(("id" = String, Path), ("since" = Option<String>, Query, description = "As for the list")),
-    responses((status = 200, description = "What the list tells of it, and: until, until_events, changed_at, changed_by; \
+    responses((status = 200, description = "What the list tells of it, and: after_release, until, until_events, changed_at, changed_by; \
         trend (bucket, errors, people, a day each); facets (facet, value, events, share, baseline, difference in percent); \
         tags; feedback (what people wrote); groupings (hashes, reason, events) and the hashes that lead to it; impact (accounts, paying_accounts, \
         workspaces, paying_workspaces, credits_spent, credits_refunded; null for keys without the purpose billing); latest: \
@@ -83,12 +87,9 @@ pub(crate) async fn show(
     Named(id): Named,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut params = given(&request, &["since"])?;
-    params.insert("issue".to_owned(), json!(id));
-    catch_up(&app).await?;
-    let tables = app.tables(&auth.key)?;
-    let rows =
-        async |name: &str| Ok::<_, Problem>(ask_stored(&app, name, params.clone(), &tables, ROWS_MAX).await?.rows);
+    let params = of_issue(given(&request, &["since"])?, &id);
+    let asker = Asker::new(&app, &auth.key).await?;
+    let rows = async |name: &str| Ok::<_, Problem>(asker.ask(name, params.clone(), ROWS_MAX).await?.rows);
     let Some(mut issue) = rows("issues").await?.pop().map(identified) else {
         return Err(ReviewError::Unknown(id).into());
     };
@@ -105,25 +106,15 @@ pub(crate) async fn show(
         issue.insert(field.to_owned(), json!(rows(query).await?));
     }
     issue.insert("hashes".to_owned(), json!(app.issues.hashes_of(&id)));
-    issue.insert("impact".to_owned(), impact(&app, &auth, &params, &tables).await?);
-    let mut newest = params.clone();
-    newest.insert("limit".to_owned(), json!(1));
-    let latest = ask_stored(&app, "issue_events", newest, &tables, 1).await?.rows.pop();
-    let mut latest = latest.map_or(Value::Null, event);
+    let impact = asker.impact(params.clone()).await?;
+    issue.insert("impact".to_owned(), impact.map_or(Value::Null, Value::Object));
+    let mut latest = asker.newest(params).await?.map_or(Value::Null, event);
     if let Some(event_id) = latest.get("event_id").and_then(Value::as_str).map(str::to_owned) {
         let (_, frames) = stack::resolved(&app, &auth.key, &event_id).await?;
         latest["frames"] = json!(frames);
     }
     issue.insert("latest".to_owned(), latest);
     Ok(answer(&issue))
-}
-
-async fn impact(app: &Weir, auth: &Authorized<Query>, params: &Params, tables: &Tables) -> Result<Value, Problem> {
-    if !auth.key.purposes.has(Purpose::Billing) {
-        return Ok(Value::Null);
-    }
-    let found = ask_stored(app, "issue_impact", params.clone(), tables, 1).await?;
-    Ok(found.rows.into_iter().next().map_or(Value::Null, Value::Object))
 }
 
 /// Lists the errors of an issue.
@@ -143,37 +134,22 @@ pub(crate) async fn events(
 ) -> Result<Response, Problem> {
     let mut params = given(&request, &["since", "before", "release", "environment", "limit"])?;
     let limit = page(&mut params)?;
-    params.insert("issue".to_owned(), json!(id));
-    catch_up(&app).await?;
-    let found = ask_stored(&app, "issue_events", params, &app.tables(&auth.key)?, limit).await?;
+    let found = Asker::new(&app, &auth.key).await?.ask("issue_events", of_issue(params, &id), limit).await?;
     let events: Vec<Value> = found.rows.into_iter().map(event).collect();
     Ok(answer(&json!({"events": events, "truncated": found.is_truncated})))
 }
 
-/// Reads the parameters of an address, of which only these are known.
-fn given(request: &Request, known: &[&str]) -> Result<Params, Problem> {
-    let given: Vec<(String, String)> = address::parameters(request.uri())?;
-    if let Some((unknown, _)) = given.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(Problem::invalid(format!("`{unknown}` is no parameter; known are {}", known.join(", "))));
-    }
-    // A form sends the fields that nobody filled, too.
-    let given = given.into_iter().filter(|(_, value)| !value.is_empty());
-    Ok(given.map(|(name, value)| (name, Value::String(value))).collect())
-}
-
-/// Asks for one row more than are shown, so that it is known whether there are more. Returns how many are shown.
+/// Reads how many rows are asked for, and leaves it to the asker.
 fn page(params: &mut Params) -> Result<usize, Problem> {
     const USUAL: usize = 100;
-    let limit = match params.get("limit").and_then(Value::as_str) {
-        None => USUAL,
+    match params.remove("limit").as_ref().and_then(Value::as_str) {
+        None => Ok(USUAL),
         Some(text) => text
             .parse()
             .ok()
             .filter(|limit| (1..=ROWS_MAX).contains(limit))
-            .ok_or_else(|| Problem::invalid(format!("limit must be from 1 to {ROWS_MAX}")))?,
-    };
-    params.insert("limit".to_owned(), json!(limit + 1));
-    Ok(limit)
+            .ok_or_else(|| Problem::invalid(format!("limit must be from 1 to {ROWS_MAX}"))),
+    }
 }
 
 /// The body of `PATCH /v1/issues/{id}`.
@@ -186,6 +162,9 @@ pub(crate) struct NewStatus {
     /// With resolved: the release that is without it. Errors of earlier releases leave it resolved; one of this or a later
     /// release opens it again, `is_regressed`. Without: the next error does.
     in_release: Option<String>,
+    /// With resolved: the last release that has it, where the one without it has no name yet: an error of a later release
+    /// opens it again, `is_regressed`.
+    after_release: Option<String>,
     /// With ignored: open again after so many more errors.
     until_events: Option<i64>,
     /// With ignored: open again at this time, RFC 3339 or epoch milliseconds.
@@ -196,8 +175,8 @@ pub(crate) struct NewStatus {
 /// Decides about an issue.
 #[utoipa::path(patch, path = "/v1/issues/{id}", tag = "issues", summary = "Open, resolve or ignore an issue",
     params(("id" = String, Path)), request_body = NewStatus,
-    responses((status = 200, description = "In force and durable: id, status, is_regressed, in_release, until, \
-        until_events, changed_at, changed_by"),
+    responses((status = 200, description = "In force and durable: id, status, is_regressed, in_release, \
+        after_release, until, until_events, changed_at, changed_by"),
         (status = 400, description = "Fields that do not go together"), (status = 404, description = "No such issue")))]
 pub(crate) async fn decide(
     auth: Authorized<Review>,
@@ -210,7 +189,8 @@ pub(crate) async fn decide(
         None | Some(Value::Null) => None,
         Some(value) => Some(clock::from_json(value).map_err(|error| Problem::invalid(format!("until: {error}")))?),
     };
-    let decision = Decision { status: new.status, in_release: new.in_release, until, until_events: new.until_events };
+    let NewStatus { status, in_release, after_release, until_events, .. } = new;
+    let decision = Decision { status, in_release, after_release, until, until_events };
     let state = to_its_end(async move {
         let by = By { actor: &auth.key.name, at: clock::now() };
         app.issues.decide(&app.ingest, &id, decision, by).await
@@ -279,12 +259,6 @@ pub(crate) async fn split(
     Ok(answer(&to_its_end(split).await??))
 }
 
-/// Makes the issues know every error that came before this request.
-async fn catch_up(app: &App) -> Result<(), Problem> {
-    let app = app.clone();
-    Ok(to_its_end(async move { app.issues.catch_up(&app.ingest).await }).await??)
-}
-
 fn with_hashes(app: &Weir, issue: &str) -> Map<String, Value> {
     let hashes = ("hashes".to_owned(), json!(app.issues.hashes_of(issue)));
     identified(Map::from_iter([("issue_id".to_owned(), json!(issue)), hashes]))
@@ -295,6 +269,7 @@ fn decided(state: &IssueState) -> Map<String, Value> {
         "status": state.status_at(clock::now()),
         "is_regressed": state.is_regressed,
         "in_release": state.in_release,
+        "after_release": state.after_release,
         "until": state.until.map(clock::rfc3339),
         "until_events": state.until_events,
         "events_since": state.until_events.map(|_| state.events_since),
@@ -312,20 +287,4 @@ fn identified(mut issue: Map<String, Value>) -> Map<String, Value> {
         issue.insert("id".to_owned(), id);
     }
     issue
-}
-
-/// Reads what the tables keep as JSON text.
-fn event(mut row: Map<String, Value>) -> Value {
-    for column in ["breadcrumbs", "properties"] {
-        if let Some(text) = row.get(column).and_then(Value::as_str) {
-            let read = serde_json::from_str(text).unwrap_or(Value::Null);
-            row.insert(column.to_owned(), read);
-        }
-    }
-    if let Some(stack) = row.get("stack").and_then(Value::as_str) {
-        let lines: Vec<&str> = stack.lines().collect();
-        let lines = json!(lines);
-        row.insert("stack".to_owned(), lines);
-    }
-    Value::Object(row)
 }
