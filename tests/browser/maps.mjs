@@ -23,10 +23,10 @@ const MANIFEST = {
 const u16 = (number) => [number & 255, number >> 8];
 const u32 = (number) => [...u16(number & 0xffff), ...u16(number >>> 16)];
 
-/** Writes a zip (APPNOTE 6.3.3): local headers with their files, the directory, its end. */
+/** Writes a zip (APPNOTE 6.3.3): local headers with their files, the directory, its end. Before it stands what bundles begin with. */
 const zip = (files) => {
-  const [parts, directory] = [[], []];
-  let at = 0;
+  const [parts, directory] = [[Buffer.from("SYSB\x02\0\0\0", "latin1")], []];
+  let at = parts[0].length;
   for (const [name, text] of files) {
     const [bytes, packed] = [Buffer.from(text), deflateRawSync(Buffer.from(text))];
     const about = [...u16(20), ...u16(0), ...u16(8), ...u32(0), ...u32(crc32(bytes)), ...u32(packed.length), ...u32(bytes.length), ...u16(name.length), ...u16(0)];
