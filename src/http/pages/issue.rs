@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub(crate) use review::{decide, merge, split};
 
-use super::issues::{distinct, reason};
+use super::issues::{reason, releases};
 use super::rows::{self, Row};
 use super::{forbidden, frame, html, problem, reader};
 use crate::clock;
@@ -164,7 +164,7 @@ async fn with_stack(asker: &Asker<'_>, row: Row) -> dashboards::issue::Event {
 /// Returns the release that was first seen last, of those errors came from.
 async fn newest_release(asker: &Asker<'_>) -> Option<String> {
     let found = asker.ask("error_releases", Params::new(), ROWS_MAX).await.ok()?;
-    distinct(&found.rows, "release").into_iter().next()
+    releases(&found.rows).into_iter().next()
 }
 
 /// `GET /fragments/issues/{id}/{part}`: a part of the page.

@@ -1,5 +1,7 @@
 //! `/issues`: the list, and what is decided from it.
 
+use std::collections::HashMap;
+
 use ::queries::Params;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -123,7 +125,7 @@ async fn find(app: &App, key: &Key, asked: &Asked) -> Shown {
         counts = IssueState::ALL.map(|state| (state, 0)).to_vec();
     }
     let sources = sources.map(|found| found.rows).unwrap_or_default();
-    Shown { list, counts, releases: distinct(&sources, "release"), environments: distinct(&sources, "environment") }
+    Shown { list, counts, releases: releases(&sources), environments: distinct(&sources, "environment") }
 }
 
 /// The parameters that narrow every query of the page alike.
@@ -215,8 +217,23 @@ pub(super) fn reason(refused: Problem) -> String {
     format!("{}{hint}", sentence(&message))
 }
 
+/// Lists the releases of rows of `error_releases`, the newest first: by when the first error of each came, in whatever
+/// environment.
+pub(super) fn releases(found: &[Row]) -> Vec<String> {
+    let mut first_seen: HashMap<String, i64> = HashMap::new();
+    for row in found {
+        let at = rows::time(row, "first_seen");
+        if let Some(release) = rows::some_text(row, "release") {
+            first_seen.entry(release).and_modify(|first| *first = at.min(*first)).or_insert(at);
+        }
+    }
+    let mut releases: Vec<(String, i64)> = first_seen.into_iter().collect();
+    releases.sort_by(|(one, one_at), (other, other_at)| other_at.cmp(one_at).then_with(|| one.cmp(other)));
+    releases.into_iter().map(|(release, _)| release).collect()
+}
+
 /// Lists the values of a column, each once, in the order of the rows.
-pub(super) fn distinct(found: &[Row], column: &str) -> Vec<String> {
+fn distinct(found: &[Row], column: &str) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     for value in found.iter().filter_map(|row| rows::some_text(row, column)) {
         if !values.contains(&value) {
@@ -299,6 +316,17 @@ mod tests {
         for foreign in ["//evil.example", "/issuesx", "https://evil.example/issues?", ""] {
             assert_eq!(back(foreign), "/issues?done=ignore&issues=iss_1%2Ciss_2", "{foreign}");
         }
+    }
+
+    #[test]
+    fn the_newest_release_is_the_one_whose_first_error_came_last_anywhere() {
+        let row = |release: &str, environment: &str, day: u8| {
+            let at = format!("2026-11-{day:02}T00:00:00Z");
+            let row = json!({"release": release, "environment": environment, "first_seen": at});
+            row.as_object().unwrap().clone()
+        };
+        let found = [row("2.4.0", "staging", 27), row("2.4.1", "production", 23), row("2.4.0", "production", 20)];
+        assert_eq!(releases(&found), ["2.4.1", "2.4.0"], "an old release that reaches staging late is old");
     }
 
     #[test]
