@@ -21,6 +21,9 @@ const SCRIPTS: &str = "js/";
 /// Sixteen hex digits: two files of one name never share them by chance.
 const HASH_BYTES: usize = 8;
 
+/// A module whose imports have hashed names, and its own hash.
+type Linked = (Vec<u8>, String);
+
 /// A static file as it goes over the wire.
 #[derive(Debug, Clone)]
 pub struct Asset {
@@ -71,7 +74,7 @@ fn read(name: &str) -> Option<(Cow<'static, [u8]>, String)> {
         return Some((file.data, hex(&file.metadata.sha256_hash())));
     }
     // Each module is linked once: the files of a program do not change while it runs.
-    static LINKED: LazyLock<Mutex<HashMap<String, (Vec<u8>, String)>>> = LazyLock::new(Mutex::default);
+    static LINKED: LazyLock<Mutex<HashMap<String, Linked>>> = LazyLock::new(Mutex::default);
     let known = LINKED.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
     let (bytes, digest) = known.unwrap_or_else(|| {
         let bytes = link(name, &String::from_utf8_lossy(&file.data)).into_bytes();

@@ -46,6 +46,7 @@ fn frame(key: Option<&Key>) -> Frame {
 
 /// Returns the key of whoever looks at a page that needs the scope query; else the form to sign in, which leads back, or the
 /// page that says what is needed.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
     let Some(key) = app.sessions.key(headers, &app.keyring, clock::now()) else {
         let next = uri.path_and_query().map_or("/", |next| next.as_str());

@@ -7,8 +7,8 @@ use ::queries::{Catalogue, JsonTable, Params, to_json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use dashboards::sql::{AnswerColumn, FirstRows, Outcome, ParamField, Refusal, SavedQuery};
 use dashboards::SqlPage;
+use dashboards::sql::{AnswerColumn, FirstRows, Outcome, ParamField, Refusal, SavedQuery};
 
 use super::{frame, html, reader};
 use crate::clock;

@@ -259,7 +259,7 @@ fn explained(hashes: Vec<String>, groupings: &[Row]) -> Vec<HashOf> {
         }
     }
     let mut explained: Vec<HashOf> = by_hash.into_values().collect();
-    explained.sort_by(|one, other| other.events.cmp(&one.events));
+    explained.sort_by_key(|one| std::cmp::Reverse(one.events));
     explained
 }
 
