@@ -121,7 +121,7 @@ fn the_page_answers_what_its_address_asks() {
     shows("/sql?q=select%0Astaus%20from%20usage", "Line 2, column 1.");
     shows("/sql?q=drop%20table%20usage", "DROP is not allowed");
     shows("/sql?name=top_errors", "--! title: Top errors by type");
-    shows("/sql?name=top_erors", "did you mean `top_errors`?");
+    shows("/sql?name=top_erors", "did you mean `top_errors`");
     shows("/sql?table=usage", "duration_ms");
     shows("/sql?q=select%20*%20from%20usage&%FF=%FF", "");
 }
