@@ -13,7 +13,7 @@ use ingest::{Disk, RealDisk, create_dir, write_file};
 use queries::catalogue::SourceProblem;
 use queries::{Catalogue, StoredQuery};
 use serde_json::json;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::control::{By, Control, ControlError};
 
@@ -99,7 +99,7 @@ impl OwnQueries {
         control.note(by, "query.saved", &detail)?;
         let written =
             create_dir(&RealDisk, &self.dir).and_then(|()| write_file(&RealDisk, &path, query.sql.as_bytes()));
-        note_unless_done(&written, "query.not_saved", control, by, &detail);
+        control.note_unless_done(&written, by, "query.not_saved", &detail);
         written?;
         info!(query.name = name, "a query was saved");
         self.reload(catalogue);
@@ -126,7 +126,7 @@ impl OwnQueries {
         let detail = json!({"query": name});
         control.note(by, "query.deleted", &detail)?;
         let removed = std::fs::remove_file(self.file(name)).and_then(|()| RealDisk.sync_dir(&self.dir));
-        note_unless_done(&removed, "query.not_deleted", control, by, &detail);
+        control.note_unless_done(&removed, by, "query.not_deleted", &detail);
         removed?;
         info!(query.name = name, "a query was deleted");
         self.reload(catalogue);
@@ -158,19 +158,4 @@ pub(crate) fn load(dir: &Path) -> Catalogue {
 fn not_own(query: &StoredQuery) -> OwnQueryError {
     let message = format!("the query {} is built in, or a file of the operator's in {}/", query.name, query.area);
     OwnQueryError::Refused(message, "save it under another name")
-}
-
-/// Takes back, as far as a log can, what a line foretold.
-fn note_unless_done(
-    done: &std::io::Result<()>,
-    action: &str,
-    control: &Control,
-    by: By<'_>,
-    detail: &serde_json::Value,
-) {
-    if done.is_err()
-        && let Err(error) = control.note(by, action, detail)
-    {
-        error!(%error, "the audit log could not be told that a query's file did not change");
-    }
 }

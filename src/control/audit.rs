@@ -145,6 +145,15 @@ impl Control {
         self.change(by, action, detail, |_| Ok(true)).map(drop)
     }
 
+    /// Takes back, as far as a log can, what a line foretold of a file that then did not change.
+    pub(crate) fn note_unless_done(&self, done: &std::io::Result<()>, by: By<'_>, action: &str, detail: &Value) {
+        if done.is_err()
+            && let Err(error) = self.note(by, action, detail)
+        {
+            tracing::error!(%error, action, "the audit log could not be told that a file did not change");
+        }
+    }
+
     /// Returns lines, the newest first; those before a place, if one is given.
     pub(crate) fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditLine>, ControlError> {
         let connection = self.connection();

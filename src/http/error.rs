@@ -88,7 +88,7 @@ macro_rules! from {
 }
 
 from!(BodyError => Body, IngestError => Ingest, QueryError => Query, SourceProblem => Rule, OwnRuleError => OwnRule,
-    OwnQueryError => OwnQuery,     VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
+    OwnQueryError => OwnQuery, VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
 
 /// A refusal, as it is answered.
 struct Answer {

@@ -56,7 +56,7 @@ pub(crate) async fn preview(
     body: Body,
 ) -> Result<Response, Problem> {
     let Rules { rules } = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
-    Ok(answer(&to_its_end(async move { app.issues.preview(&app.ingest, rules).await }).await??))
+    Ok(answer(&to_its_end(async move { app.issues.preview(&app.ingest, rules).await }).await?))
 }
 
 /// Puts rules in force.
@@ -72,5 +72,5 @@ pub(crate) async fn set(auth: Authorized<Review>, State(app): State<App>, body: 
         let by = By { actor: &auth.key.name, at: clock::now() };
         app.issues.regroup(&app.ingest, rules, by).await
     };
-    Ok(answer(&to_its_end(regroup).await??))
+    Ok(answer(&to_its_end(regroup).await?))
 }

@@ -160,8 +160,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Runs what must come to its end also when nobody waits for the answer any longer.
-async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
-    tokio::spawn(work).await.map_err(Problem::internal)
+async fn to_its_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, Problem>
+where
+    T: Send + 'static,
+    E: Into<Problem> + Send + 'static,
+{
+    tokio::spawn(work).await.map_err(Problem::internal)?.map_err(Into::into)
 }
 
 /// Reads a JSON body of ours.

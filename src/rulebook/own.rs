@@ -10,8 +10,8 @@ use ingest::{Disk, Ingest, RealDisk, create_dir, write_file};
 use queries::catalogue::SourceProblem;
 use queries::rules::{RULE_FILES_MAX, check_rule_name};
 use queries::{Mode, RuleFiles};
-use serde_json::{Value, json};
-use tracing::{error, info};
+use serde_json::json;
+use tracing::info;
 
 use super::Rulebook;
 use super::modes::stored;
@@ -64,7 +64,7 @@ impl Rulebook {
         let detail = json!({"rule": name, "version": &*rule.version, "bytes": text.len()});
         self.control.note_saved_rule(shadow.as_ref(), by, &detail)?;
         let written = create_dir(&RealDisk, &self.own).and_then(|()| write_file(&RealDisk, &path, text.as_bytes()));
-        self.note_unless_done(&written, "rule.not_saved", by, &detail);
+        self.control.note_unless_done(&written, by, "rule.not_saved", &detail);
         written?;
         info!(rule.name = name, rule.version = &*rule.version, "a rule was saved");
         self.reload(&mut files, ingest, by.at)
@@ -86,7 +86,7 @@ impl Rulebook {
         let detail = json!({"rule": name, "version": version});
         self.control.note(by, "rule.deleted", &detail)?;
         let removed = std::fs::remove_file(&path).and_then(|()| RealDisk.sync_dir(&self.own));
-        self.note_unless_done(&removed, "rule.not_deleted", by, &detail);
+        self.control.note_unless_done(&removed, by, "rule.not_deleted", &detail);
         removed?;
         info!(rule.name = name, "a rule was deleted");
         self.reload(&mut files, ingest, by.at)
@@ -113,15 +113,6 @@ impl Rulebook {
         let transitions = self.put_in_force(files.load(&self.compiler), now)?;
         self.record(ingest, &transitions);
         Ok(())
-    }
-
-    /// Takes back, as far as a log can, what a line foretold.
-    fn note_unless_done(&self, done: &std::io::Result<()>, action: &str, by: By<'_>, detail: &Value) {
-        if done.is_err()
-            && let Err(error) = self.control.note(by, action, detail)
-        {
-            error!(%error, "the audit log could not be told that a rule's file did not change");
-        }
     }
 }
 

@@ -77,14 +77,17 @@ pub(super) fn of_value(stacktrace: Option<&Value>) -> Vec<SdkFrame<'_>> {
 
 /// Returns the frames of a stack, newest first, without those that say nothing.
 pub(super) fn newest_first(frames: &[SdkFrame<'_>]) -> Vec<Frame<'static>> {
-    let newest = frames.iter().rev().take(FRAMES_MAX).map(plain);
-    that_fit(newest.filter(|frame| *frame != Frame::default()))
+    that_fit(newest(frames))
 }
 
 /// Returns the frame to blame for an exception: the newest of the app's own, else the newest.
 pub(super) fn blamed<'f>(frames: &'f [SdkFrame<'_>]) -> Option<Frame<'f>> {
-    let newest = || frames.iter().rev().take(FRAMES_MAX).map(plain).filter(|frame| *frame != Frame::default());
-    newest().find(|frame| frame.in_app == Some(true)).or_else(|| newest().next())
+    newest(frames).find(|frame| frame.in_app == Some(true)).or_else(|| newest(frames).next())
+}
+
+/// Goes through the newest frames, without those that say nothing.
+fn newest<'f>(frames: &'f [SdkFrame<'_>]) -> impl Iterator<Item = Frame<'f>> {
+    frames.iter().rev().take(FRAMES_MAX).map(plain).filter(|frame| *frame != Frame::default())
 }
 
 /// Keeps the first of a stack, as long as there is room.

@@ -25,7 +25,7 @@ impl<'a> Asker<'a> {
     /// Makes one, whose issues know every error that came before.
     pub(in crate::http) async fn new(app: &'a App, key: &'a Key) -> Result<Self, Problem> {
         let catching_up = app.clone();
-        to_its_end(async move { catching_up.issues.catch_up(&catching_up.ingest).await }).await??;
+        to_its_end(async move { catching_up.issues.catch_up(&catching_up.ingest).await }).await?;
         Ok(Self { app, key, tables: app.tables(key)? })
     }
 

@@ -195,7 +195,7 @@ pub(crate) async fn decide(
         let by = By { actor: &auth.key.name, at: clock::now() };
         app.issues.decide(&app.ingest, &id, decision, by).await
     });
-    let state = state.await??;
+    let state = state.await?;
     let mut shown = identified(Map::from_iter([("issue_id".to_owned(), json!(&*state.issue))]));
     shown.extend(decided(&state));
     Ok(answer(&shown))
@@ -227,7 +227,7 @@ pub(crate) async fn merge(
         app.issues.merge(&app.ingest, &id, &merged.issues, by).await?;
         Ok::<_, ReviewError>(with_hashes(&app, &id))
     };
-    Ok(answer(&to_its_end(merge).await??))
+    Ok(answer(&to_its_end(merge).await?))
 }
 
 /// The body of `POST /v1/issues/{id}/split`.
@@ -256,7 +256,7 @@ pub(crate) async fn split(
         let new = app.issues.split(&app.ingest, &id, &split.hashes, by).await?;
         Ok::<_, ReviewError>(with_hashes(&app, &new))
     };
-    Ok(answer(&to_its_end(split).await??))
+    Ok(answer(&to_its_end(split).await?))
 }
 
 fn with_hashes(app: &Weir, issue: &str) -> Map<String, Value> {

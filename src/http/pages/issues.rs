@@ -13,12 +13,12 @@ use ingest::{Kind, Purpose};
 use serde_json::json;
 
 use super::rows::{self, Row};
-use super::{forbidden, frame, html, origin, problem, reader, reviewed, see_page, sentence};
+use super::{Form, carry_out, field, fields, forbidden, frame, html, origin, problem, reader, reviewed, sentence};
 use crate::clock;
 use crate::control::{By, Key, Scope};
+use crate::http::App;
 use crate::http::error::Problem;
 use crate::http::issues::{Asker, given};
-use crate::http::{App, to_its_end};
 use crate::issues::{Decision, IssueState as Stored, ReviewError, Status};
 
 /// Issues that are decided about at once.
@@ -167,9 +167,13 @@ async fn draw(asker: &Asker<'_>, rows: &mut [IssueRow], buckets: Buckets, mut pa
     params.insert("issues".to_owned(), json!(ids.join(",")));
     params.insert("bucket".to_owned(), json!(buckets.interval()));
     let points = asker.ask("issues_trend", params, POINTS_MAX).await?.rows;
+    let mut by_issue: HashMap<String, Vec<(i64, u64)>> = HashMap::new();
+    for point in &points {
+        let counted = (rows::time(point, "bucket"), rows::count(point, "errors"));
+        by_issue.entry(rows::text(point, "issue_id")).or_default().push(counted);
+    }
     for row in rows {
-        let own = points.iter().filter(|point| rows::text(point, "issue_id") == row.id);
-        row.trend = own.map(|point| (rows::time(point, "bucket"), rows::count(point, "errors"))).collect();
+        row.trend = by_issue.remove(&row.id).unwrap_or_default();
     }
     Ok(())
 }
@@ -245,15 +249,13 @@ fn distinct(found: &[Row], column: &str) -> Vec<String> {
 
 /// `POST /issues/decide`: resolves, ignores or opens the issues that are selected.
 pub(crate) async fn decide(State(app): State<App>, request: Request) -> Response {
-    let (key, form) = match reviewed::<Vec<(String, String)>>(&app, request).await {
+    let (key, form) = match reviewed::<Form>(&app, request).await {
         Ok(reviewed) => reviewed,
         Err(instead) => return instead,
     };
-    let field = |name: &str| form.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str());
-    let back = list_address(field("back"));
-    let issues: Vec<String> =
-        form.iter().filter(|(field, _)| field == "issue").map(|(_, value)| value.clone()).collect();
-    let decided = match Decided::parse(field("action")) {
+    let back = list_address(field(&form, "back"));
+    let issues = fields(&form, "issue");
+    let decided = match Decided::parse(field(&form, "action")) {
         Some(decided) if (1..=DECIDED_MAX).contains(&issues.len()) => decided,
         Some(_) => return problem(&key, Problem::invalid(format!("select 1 to {DECIDED_MAX} issues first")), &back),
         None => return problem(&key, Problem::invalid("an issue is resolved, ignored or opened"), &back),
@@ -277,11 +279,8 @@ pub(crate) async fn decide(State(app): State<App>, request: Request) -> Response
             Ok(named)
         }
     };
-    match to_its_end(work).await {
-        Ok(Ok(named)) => see_page(&told(&back, decided, &named[..named.len().min(NAMED_MAX)].join(","))),
-        Ok(Err(refused)) => problem(&key, refused.into(), &back),
-        Err(refused) => problem(&key, refused, &back),
-    }
+    let told = |named: Vec<String>| told(&back, decided, &named[..named.len().min(NAMED_MAX)].join(","));
+    carry_out(&key, &back, work, told).await
 }
 
 /// Returns what is decided by a button.

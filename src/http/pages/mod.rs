@@ -28,7 +28,7 @@ use crate::http::address::Named;
 use crate::http::auth::from_own_page;
 use crate::http::error::Problem;
 use crate::http::peer::spoke_tls;
-use crate::http::{App, Weir, overview};
+use crate::http::{App, Weir, overview, to_its_end};
 
 /// A form to sign in brings the way back, which may hold a whole statement.
 const SIGN_IN_BYTES_MAX: usize = 256 << 10;
@@ -82,6 +82,36 @@ async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(A
     }
 }
 
+/// The fields of a form, in their order.
+type Form = Vec<(String, String)>;
+
+/// Returns a field as it was sent; nothing for one that was not.
+fn field<'f>(form: &'f Form, name: &str) -> &'f str {
+    form.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+}
+
+/// Returns what was sent for a field that may come more than once.
+fn fields(form: &Form, name: &str) -> Vec<String> {
+    form.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+}
+
+/// Does what a form asks for, and sends the browser to the page that `told` names; a refusal is a page that leads back.
+async fn carry_out<T, E>(
+    key: &Key,
+    back: &str,
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+    told: impl FnOnce(T) -> String,
+) -> Response
+where
+    T: Send + 'static,
+    E: Into<Problem> + Send + 'static,
+{
+    match to_its_end(work).await {
+        Ok(done) => (StatusCode::SEE_OTHER, [(header::LOCATION, told(done))]).into_response(),
+        Err(refused) => problem(key, refused, back),
+    }
+}
+
 /// Shows a refusal as a page, from which one goes back to another.
 fn problem(key: &Key, refused: Problem, back: &str) -> Response {
     let (status, message, hint) = refused.into_words();
@@ -114,11 +144,6 @@ fn origin(headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let scheme = if spoke_tls(headers) { "https" } else { "http" };
     host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
-}
-
-/// Sends the browser to another page.
-fn see_page(path: &str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
 }
 
 /// Answers with a page under the content policy. Pages are about a person's data: nothing between us and the browser may

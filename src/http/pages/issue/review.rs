@@ -8,18 +8,16 @@ use dashboards::{address, local_path};
 
 use crate::clock;
 use crate::control::By;
+use crate::http::App;
 use crate::http::address::Named;
 use crate::http::error::Problem;
 use crate::http::pages::issues::status_of;
-use crate::http::pages::{problem, reviewed, see_page};
-use crate::http::{App, to_its_end};
+use crate::http::pages::{Form, carry_out, field, fields, problem, reviewed};
 use crate::issues::Decision;
 
-/// The fields of a form, in their order.
-type Form = Vec<(String, String)>;
-
-fn field<'f>(form: &'f Form, name: &str) -> &'f str {
-    form.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.trim())
+/// Returns what somebody wrote into a field.
+fn written<'f>(form: &'f Form, name: &str) -> &'f str {
+    field(form, name).trim()
 }
 
 /// `POST /issues/{id}/decide`: resolves, ignores or opens it.
@@ -28,7 +26,7 @@ pub(crate) async fn decide(State(app): State<App>, Named(id): Named, request: Re
         Ok(reviewed) => reviewed,
         Err(instead) => return instead,
     };
-    let back = issue_address(&id, field(&form, "back"));
+    let back = issue_address(&id, written(&form, "back"));
     let (decided, decision) = match decision(&form, clock::now()) {
         Ok(read) => read,
         Err(refused) => return problem(&key, refused, &back),
@@ -38,23 +36,19 @@ pub(crate) async fn decide(State(app): State<App>, Named(id): Named, request: Re
         let by = By { actor: &actor, at: clock::now() };
         app.issues.decide(&app.ingest, &id, decision, by).await
     };
-    match to_its_end(work).await {
-        Ok(Ok(_)) => see_page(&told(&back, Done::Decided(decided))),
-        Ok(Err(refused)) => problem(&key, refused.into(), &back),
-        Err(refused) => problem(&key, refused, &back),
-    }
+    carry_out(&key, &back, work, |_| told(&back, Done::Decided(decided))).await
 }
 
 /// Reads a decision: `how` and `release` where it is resolved, `until` where it is ignored.
 fn decision(form: &Form, now: i64) -> Result<(Decided, Decision), Problem> {
-    let decided = Decided::parse(field(form, "action"))
+    let decided = Decided::parse(written(form, "action"))
         .ok_or_else(|| Problem::invalid("an issue is resolved, ignored or opened"))?;
     let mut decision = Decision { status: status_of(decided), ..Decision::default() };
-    let release = |name: &str| match field(form, name) {
+    let release = |name: &str| match written(form, name) {
         "" => Err(Problem::invalid("name the release it is resolved in")),
         release => Ok(Some(release.to_owned())),
     };
-    match (decided, field(form, "how"), field(form, "until")) {
+    match (decided, written(form, "how"), written(form, "until")) {
         (Decided::Resolved, "in", _) => decision.in_release = release("newest")?,
         (Decided::Resolved, "after", _) => decision.after_release = release("newest")?,
         (Decided::Resolved, "named", _) => decision.in_release = release("release")?,
@@ -86,9 +80,9 @@ pub(crate) async fn merge(State(app): State<App>, Named(id): Named, request: Req
         Ok(reviewed) => reviewed,
         Err(instead) => return instead,
     };
-    let back = issue_address(&id, field(&form, "back"));
+    let back = issue_address(&id, written(&form, "back"));
     // What is written goes before what is chosen: it is written later.
-    let into = [field(&form, "id"), field(&form, "into")].into_iter().find(|into| !into.is_empty());
+    let into = [written(&form, "id"), written(&form, "into")].into_iter().find(|into| !into.is_empty());
     let Some(into) = into.map(str::to_owned) else {
         return problem(&key, Problem::invalid("choose the issue to merge it into, or write its id"), &back);
     };
@@ -97,11 +91,7 @@ pub(crate) async fn merge(State(app): State<App>, Named(id): Named, request: Req
         let by = By { actor: &actor, at: clock::now() };
         app.issues.merge(&app.ingest, &into, &[id], by).await
     };
-    match to_its_end(work).await {
-        Ok(Ok(())) => see_page(&told(&issue_address(&target, ""), Done::Merged)),
-        Ok(Err(refused)) => problem(&key, refused.into(), &back),
-        Err(refused) => problem(&key, refused, &back),
-    }
+    carry_out(&key, &back, work, |()| told(&issue_address(&target, ""), Done::Merged)).await
 }
 
 /// `POST /issues/{id}/split`: makes an issue of its own of some of its hashes.
@@ -110,9 +100,8 @@ pub(crate) async fn split(State(app): State<App>, Named(id): Named, request: Req
         Ok(reviewed) => reviewed,
         Err(instead) => return instead,
     };
-    let back = issue_address(&id, field(&form, "back"));
-    let hashes: Vec<String> =
-        form.iter().filter(|(field, _)| field == "hash").map(|(_, value)| value.clone()).collect();
+    let back = issue_address(&id, written(&form, "back"));
+    let hashes = fields(&form, "hash");
     if hashes.is_empty() {
         return problem(&key, Problem::invalid("select the hashes that are to be an issue of their own"), &back);
     }
@@ -121,11 +110,7 @@ pub(crate) async fn split(State(app): State<App>, Named(id): Named, request: Req
         let by = By { actor: &actor, at: clock::now() };
         app.issues.split(&app.ingest, &id, &hashes, by).await
     };
-    match to_its_end(work).await {
-        Ok(Ok(new)) => see_page(&told(&issue_address(&new, ""), Done::Split)),
-        Ok(Err(refused)) => problem(&key, refused.into(), &back),
-        Err(refused) => problem(&key, refused, &back),
-    }
+    carry_out(&key, &back, work, |new| told(&issue_address(&new, ""), Done::Split)).await
 }
 
 /// Returns the address to go back to, if it is one of the issue's page.
