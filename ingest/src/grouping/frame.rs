@@ -130,7 +130,7 @@ pub(super) fn is_library(frame: &Frame<'_>) -> bool {
 fn is_of_compilers(frame: &Frame<'_>) -> bool {
     const COMPREHENSIONS: [&str; 4] = ["<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"];
     const PROXIES: [&str; 5] = ["$$Lambda", "$$FastClass", "$$EnhancerBy", "$$SpringCGLIB", "$Proxy"];
-    let is_proxy = |module: &str| PROXIES.iter().any(|proxy| module.contains(proxy));
+    let is_proxy = |module: &str| module.contains('$') && PROXIES.iter().any(|proxy| module.contains(proxy));
     frame.module.as_deref().is_some_and(is_proxy)
         || frame.function.as_deref().is_some_and(|name| COMPREHENSIONS.contains(&name))
 }
@@ -226,11 +226,21 @@ fn plain(name: &str) -> Cow<'_, str> {
 
 /// Tells cheaply whether there may be something to take out: most names are plain, and there are a hundred frames.
 fn shows_signs(name: &str) -> bool {
-    const WORDS: [&str; 6] = [".func", ".gowrap", "-fm", "::h", "Accessor", "Proxy"];
-    let is_hex = |byte: &u8| byte.is_ascii_hexdigit();
-    name.bytes().any(|byte| matches!(byte, b'<' | b'{' | b'$' | b'@') || !byte.is_ascii())
-        || (name.len() >= 16 && name.bytes().rev().take(16).all(|byte| is_hex(&byte)))
-        || WORDS.iter().any(|word| name.contains(word))
+    let bytes = name.as_bytes();
+    let is_sign = |(at, byte): (usize, &u8)| {
+        let begins = |word: &[u8]| bytes[at..].starts_with(word);
+        match byte {
+            b'<' | b'{' | b'$' | b'@' => true,
+            b'.' => begins(b".func") || begins(b".gowrap"),
+            b'-' => begins(b"-fm"),
+            b':' => begins(b"::h"),
+            b'A' => begins(b"Accessor"),
+            b'P' => begins(b"Proxy"),
+            byte => !byte.is_ascii(),
+        }
+    };
+    bytes.iter().enumerate().any(is_sign)
+        || (bytes.len() >= 16 && bytes.iter().rev().take(16).all(u8::is_ascii_hexdigit))
 }
 
 fn chain<'n>(name: Cow<'n, str>, pattern: &Regex, by: &str) -> Cow<'n, str> {

@@ -38,8 +38,9 @@ const RANDOM_DIGITS_MIN: usize = 4;
 
 /// Cuts a text into the words that may be secrets: letters, digits, `_`, `-` and `.`.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|char: char| !(char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.')))
-        .filter(|word| word.len() >= super::gate::SECRET_BYTES_MIN as usize)
+    let is_between = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let words = text.as_bytes().split(is_between).filter(|word| word.len() >= super::gate::SECRET_BYTES_MIN as usize);
+    words.filter_map(|word| std::str::from_utf8(word).ok())
 }
 
 /// Tells whether a word begins as a known kind of secret does.
@@ -49,7 +50,9 @@ pub(super) fn is_known_secret(word: &str) -> bool {
         return false;
     }
     let has_digit = || word.bytes().any(|byte| byte.is_ascii_digit());
-    let begins = |(beginning, bytes_min): &(&str, usize)| word.len() >= *bytes_min && word.starts_with(beginning);
+    let begins = |(beginning, bytes_min): &(&str, usize)| {
+        beginning.as_bytes()[0] == first && word.len() >= *bytes_min && word.starts_with(beginning)
+    };
     is_web_token(word) || is_cloud_key(word) || is_weir_key(word) || (BEGINNINGS.iter().any(begins) && has_digit())
 }
 
