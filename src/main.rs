@@ -5,6 +5,7 @@
 mod artifacts;
 mod backtest;
 mod bench;
+mod boards;
 mod cli;
 mod clock;
 mod config;

@@ -25,6 +25,7 @@ pub struct Place {
 /// All pages, in the order of the header.
 const PLACES: &[Place] = &[
     Place { path: "/", name: "Overview", needs_query: false },
+    Place { path: "/d", name: "Dashboards", needs_query: true },
     Place { path: "/issues", name: "Issues", needs_query: true },
     Place { path: "/sql", name: "SQL", needs_query: true },
 ];

@@ -2,7 +2,7 @@
 //! the structs below and writes out the HTML they render to.
 //!
 //! The way through it: [`OverviewPage`] and its siblings are typed structs, each beside its template in `templates/`.
-//! [`frame`] is what surrounds a page, [`panel`] the states a part of a page can be in, [`chart`] and [`trend`] turn
+//! [`spec`] reads dashboard files, [`board`] shows them. [`frame`] is what surrounds a page, [`panel`] the states a part of a page can be in, [`chart`] and [`trend`] turn
 //! numbers into the geometry of a drawing, [`address`] writes links, [`moment`] and [`figure`] turn instants and numbers into words, and [`assets`] hands out
 //! the style sheet, the scripts and the vendored libraries under names that carry a hash of their content.
 //!
@@ -10,6 +10,7 @@
 
 pub mod address;
 pub mod assets;
+pub mod board;
 pub mod chart;
 pub mod data;
 pub mod figure;
@@ -23,11 +24,14 @@ pub mod problem;
 #[cfg(test)]
 mod proof;
 pub mod sign_in;
+pub mod spec;
 pub mod sql;
 pub mod state;
 pub mod trend;
+pub mod unit;
 
 pub use assets::{Asset, asset, asset_url};
+pub use board::{BoardPage, BoardPanelPage, BoardsPage};
 pub use data::DataBlock;
 pub use frame::Frame;
 pub use issue::{IssuePage, IssuePartPage, SampleEventPage};

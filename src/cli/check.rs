@@ -1,4 +1,4 @@
-//! `weir check`: everything that can be wrong before the server runs: configuration, policy, rules, stored queries.
+//! `weir check`: everything that can be wrong before the server runs: configuration, policy, rules, stored queries, dashboards.
 
 use clap::Args;
 use datafusion::datasource::empty::EmptyTable;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::serve::{ServeArgs, config_of};
 use super::{misuse, print_line, rules};
-use crate::{clock, config, issues, serve};
+use crate::{boards, clock, config, issues, serve};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  weir check\n  weir check --config weir.toml --rules ./my-rules\n  \
@@ -55,6 +55,14 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<bool> {
                 eprintln!("query           bad {}: {error}", query.file);
             }
         }
+    }
+    for file in serve::boards(&config).list() {
+        let problems = boards::problems(&file, &catalogue);
+        if problems.is_empty() {
+            print_line(format_args!("dashboard       ok  {}", file.name))?;
+        }
+        wrong += problems.len();
+        problems.iter().for_each(|problem| eprintln!("dashboard       bad {problem}"));
     }
     let _ = std::fs::remove_dir_all(spill);
     Ok(wrong == 0)

@@ -30,6 +30,9 @@ pub(super) struct ServeArgs {
     /// A directory of rules of your own, over those in the data directory
     #[arg(long, value_name = "DIR")]
     pub(super) rules: Vec<PathBuf>,
+    /// A directory of dashboards of your own, over those in the data directory
+    #[arg(long, value_name = "DIR")]
+    pub(super) dashboards: Vec<PathBuf>,
     /// A proxy in front speaks TLS: allow an address that is not the loopback's
     #[arg(long)]
     pub(super) behind_proxy: bool,
@@ -68,6 +71,7 @@ pub(super) fn config_of(args: &ServeArgs) -> anyhow::Result<Config> {
         config.server.listen = listen;
     }
     config.rules.dirs.extend(args.rules.iter().cloned());
+    config.dashboards.dirs.extend(args.dashboards.iter().cloned());
     Ok(config)
 }
 

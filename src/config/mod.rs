@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) geo: Geo,
     pub(crate) sql: Sql,
     pub(crate) rules: Rules,
+    pub(crate) dashboards: Dashboards,
     pub(crate) verdict: Verdict,
     pub(crate) check: Check,
     pub(crate) ids: Ids,
@@ -109,6 +110,13 @@ pub(crate) struct Artifacts {
 pub(crate) struct Rules {
     pub(crate) dirs: Vec<PathBuf>,
     pub(crate) tick_ms: u64,
+}
+
+/// `[dashboards]`: where the operator's own dashboards lie.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Dashboards {
+    pub(crate) dirs: Vec<PathBuf>,
 }
 
 /// `[verdict]`: how hits become answers.

@@ -13,6 +13,7 @@ use queries::catalogue::SourceProblem;
 use serde::Serialize;
 
 use crate::artifacts::ArtifactError;
+use crate::boards::OwnBoardError;
 use crate::control::ControlError;
 use crate::own_queries::OwnQueryError;
 use crate::rulebook::OwnRuleError;
@@ -67,6 +68,8 @@ pub(crate) enum Problem {
     OwnRule(OwnRuleError),
     /// A query of the user's own was not saved or deleted.
     OwnQuery(OwnQueryError),
+    /// A dashboard was not saved or deleted.
+    OwnBoard(OwnBoardError),
     /// A verdict, override or policy was refused.
     Verdict(VerdictError),
     /// The control database refused.
@@ -88,7 +91,7 @@ macro_rules! from {
 }
 
 from!(BodyError => Body, IngestError => Ingest, QueryError => Query, SourceProblem => Rule, OwnRuleError => OwnRule,
-    OwnQueryError => OwnQuery, VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
+    OwnQueryError => OwnQuery, OwnBoardError => OwnBoard, VerdictError => Verdict, ControlError => Control, ArtifactError => Artifact);
 
 /// A refusal, as it is answered.
 struct Answer {
@@ -211,6 +214,7 @@ impl Problem {
             Self::Rule(problem) => of_rule(problem),
             Self::OwnRule(error) => of_own_rule(error),
             Self::OwnQuery(error) => of_own_query(error),
+            Self::OwnBoard(error) => of_own_board(error),
             Self::Verdict(error) => of_verdict(&error),
             Self::Control(ControlError::Invalid(message)) => Answer::new(S::BAD_REQUEST, "invalid_request", message),
             Self::Control(ControlError::Taken(message)) => Answer::new(S::CONFLICT, "conflict", message),
@@ -294,6 +298,26 @@ fn of_own_query(error: OwnQueryError) -> Answer {
             Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the query's file could not be changed").retry(5_000)
         }
         OwnQueryError::Control(error) => Problem::Control(error).answer(),
+    }
+}
+
+fn of_own_board(error: OwnBoardError) -> Answer {
+    use StatusCode as S;
+    let message = error.to_string();
+    match error {
+        OwnBoardError::Text(problem) => {
+            let mut answer = Answer::new(S::BAD_REQUEST, "invalid_request", problem.message);
+            answer.place = (u32::try_from(problem.line).ok(), None);
+            if problem.remedy.is_empty() { answer } else { answer.hint(problem.remedy) }
+        }
+        OwnBoardError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
+        OwnBoardError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
+        OwnBoardError::Disk(source) => {
+            tracing::error!(error = %source, "A dashboard's file could not be changed");
+            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the dashboard's file could not be changed")
+                .retry(5_000)
+        }
+        OwnBoardError::Control(error) => Problem::Control(error).answer(),
     }
 }
 

@@ -8,6 +8,7 @@ mod ask;
 mod audit;
 mod auth;
 mod backtest;
+mod boards;
 mod body;
 mod check;
 mod cors;
@@ -68,6 +69,7 @@ pub(crate) use workers::Workers;
 
 use crate::artifacts::Artifacts;
 use crate::backtest::Runner;
+use crate::boards::Boards;
 use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
 use crate::issues::Issues;
@@ -95,6 +97,8 @@ pub(crate) struct Weir {
     pub(crate) catalogue: ArcSwap<Catalogue>,
     /// Where the user's own are saved.
     pub(crate) own_queries: OwnQueries,
+    /// The dashboards.
+    pub(crate) boards: Boards,
     /// Whom the ids of SDKs mean.
     pub(crate) ids: IdRules,
     /// What is added to events.

@@ -12,8 +12,8 @@ use utoipa::openapi::{Required, ResponseBuilder, ResponsesBuilder};
 use super::auth::{AnyKey, Authorized};
 use super::routes::SdkRoute;
 use super::{
-    App, artifacts, audit, backtest, check, cors, entities, events, grouping, health, issues, json, keys, labels,
-    own_queries, own_rules, queries, router, rules, snoozes, sql, stack, status, stream, tables, verdict,
+    App, artifacts, audit, backtest, boards, check, cors, entities, events, grouping, health, issues, json, keys,
+    labels, own_queries, own_rules, queries, router, rules, snoozes, sql, stack, status, stream, tables, verdict,
 };
 
 #[derive(OpenApi)]
@@ -25,13 +25,13 @@ use super::{
         cors::preflight, verdict::decide, verdict::decide_batch, check::check, check::check_path, stream::follow, verdict::decision, verdict::restrictions,
         entities::show,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
-        queries::list, queries::run, own_queries::save, own_queries::delete, issues::list, issues::show, issues::decide, issues::events, issues::merge, issues::split, grouping::show, grouping::set, grouping::preview, rules::list, rules::show, rules::put_mode, own_rules::save,
+        queries::list, queries::run, own_queries::save, own_queries::delete, boards::list, boards::show, boards::save, boards::delete, boards::add_panel, issues::list, issues::show, issues::decide, issues::events, issues::merge, issues::split, grouping::show, grouping::set, grouping::preview, rules::list, rules::show, rules::put_mode, own_rules::save,
         own_rules::delete, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
         stack::show, artifacts::organization, artifacts::options, artifacts::upload, artifacts::assemble, artifacts::announce,
         artifacts::finalize,
     ),
     components(schemas(events::EventsReply, keys::CreateKey, keys::CreatedKey, keys::KeyList, sql::Ask, labels::NewLabel, issues::NewStatus, issues::Merged, issues::Split, grouping::Rules, backtest::Wanted, rules::NewMode,
-        own_rules::RuleText, own_queries::QueryText, sql::TypedText)),
+        own_rules::RuleText, own_queries::QueryText, boards::BoardText, boards::NewPanel, sql::TypedText)),
     security(("key" = []))
 )]
 struct Document;

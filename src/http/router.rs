@@ -11,8 +11,8 @@ use super::error::Problem;
 use super::routes::Routes;
 use super::sdk::{otlp, posthog, segment, sentry};
 use super::{
-    App, artifacts, audit, backtest, check, cors, entities, events, grouping, health, issues, keys, labels, openapi,
-    own_queries, own_rules, pages, queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
+    App, artifacts, audit, backtest, boards, check, cors, entities, events, grouping, health, issues, keys, labels,
+    openapi, own_queries, own_rules, pages, queries, rules, sdk, snoozes, sql, stack, status, stream, tables, verdict,
 };
 
 /// What programs use.
@@ -43,6 +43,11 @@ fn api() -> Routes {
         .get("/v1/queries/{name}", queries::run)
         .put("/v1/queries/{name}", own_queries::save)
         .delete("/v1/queries/{name}", own_queries::delete)
+        .get("/v1/dashboards", boards::list)
+        .get("/v1/dashboards/{name}", boards::show)
+        .put("/v1/dashboards/{name}", boards::save)
+        .delete("/v1/dashboards/{name}", boards::delete)
+        .post("/v1/dashboards/{name}/panels", boards::add_panel)
         .get("/v1/issues", issues::list)
         .get("/v1/issues/{id}", issues::show)
         .patch("/v1/issues/{id}", issues::decide)
@@ -121,6 +126,10 @@ fn people() -> Routes {
     Routes::default()
         .open(Method::GET, "/", pages::overview)
         .open(Method::GET, "/fragments/overview", pages::overview_fragment)
+        .open(Method::GET, "/d", pages::boards)
+        .open(Method::GET, "/d/{name}", pages::board)
+        .open(Method::GET, "/d/{name}/{panel}", pages::board_panel)
+        .open(Method::GET, "/fragments/d/{name}/{panel}", pages::board_fragment)
         .open(Method::GET, "/sql", pages::sql::show)
         .open(Method::GET, "/issues", pages::issues)
         .open(Method::POST, "/issues/decide", pages::decide_issues)

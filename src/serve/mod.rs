@@ -20,7 +20,7 @@ use crate::http::{self, Weir};
 
 use listener::Listener;
 
-pub(crate) use open::{engine_config, open_directory, policy, query_directory, rule_directories};
+pub(crate) use open::{boards, engine_config, open_directory, policy, query_directory, rule_directories};
 
 /// The most time that stopping may take, draining included: what is not in its tables by then is in the log.
 const STOP_TIMEOUT: Duration = Duration::from_secs(9);

@@ -16,6 +16,7 @@ use super::Options;
 use super::names::Names;
 use crate::artifacts::Artifacts;
 use crate::backtest::Runner;
+use crate::boards::Boards;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
@@ -82,6 +83,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         sessions: Sessions::default(),
         catalogue: ArcSwap::from_pointee(catalogue),
         own_queries: OwnQueries::new(query_directory(&config)),
+        boards: boards(&config),
         ingest,
         engine,
         ids: id_rules(&config, &enricher)?,
@@ -222,6 +224,11 @@ pub(crate) fn rule_directories(config: &Config) -> Vec<PathBuf> {
 /// Returns where the user's own rules lie, which are saved over HTTP.
 fn own_rules(config: &Config) -> PathBuf {
     query_directory(config).join("rules")
+}
+
+/// Returns where dashboards lie.
+pub(crate) fn boards(config: &Config) -> Boards {
+    Boards::new(config.server.data.join("dashboards"), config.dashboards.dirs.clone())
 }
 
 /// Returns where the operator's own stored queries lie.

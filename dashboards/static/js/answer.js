@@ -47,6 +47,19 @@ export const numberText = (value) => {
   return number.toLocaleString("en-US", { maximumFractionDigits: digits });
 };
 
+/** Writes a number with its unit, where one is known: ms, s, percent, bytes, money (hundredths). */
+export const inUnit = (value, unit) => {
+  const number = Number(value);
+  if (!Number.isFinite(number)) return toText(value);
+  const size = Math.abs(number);
+  if (unit === "ms") return size >= 1_000 ? `${numberText(number / 1_000)} s` : `${numberText(number)} ms`;
+  if (unit === "s") return size >= 120 ? `${numberText(number / 60)} min` : `${numberText(number)} s`;
+  if (unit === "percent") return `${numberText(number)}%`;
+  if (unit === "money") return numberText(number / 100);
+  if (unit === "bytes" && size >= 1_000_000) return `${numberText(number / 1_000_000)} MB`;
+  return numberText(number);
+};
+
 /** Writes rows as tab-separated text, which spreadsheets paste as a table. */
 export const toTsv = ({ columns, rows }) => {
   const cell = (value) => {

@@ -1,5 +1,5 @@
 // An answer and a spec in, an ECharts option out. Pure: no document, no library; chart.js draws what comes out of here.
-import { kindOf, numberText, timeText, toText } from "./answer.js";
+import { inUnit, kindOf, numberText, timeText, toText } from "./answer.js";
 import {
   CannotDraw,
   KINDS,
@@ -128,7 +128,8 @@ const along = (answer, spec, theme, read) => {
       isStacked || isCategory
         ? along.map((place) => [isCategory ? String(place) : place, at.get(place) ?? (isStacked ? 0 : null)])
         : [...points].sort(([a], [b]) => order(a, b));
-    const color = isOther ? theme.muted : theme.series[index % theme.series.length];
+    const own = theme.verdicts?.[name] ?? theme.series[index % theme.series.length];
+    const color = isOther ? theme.muted : own;
     return {
       name,
       type: isBar ? "bar" : "line",
@@ -155,7 +156,7 @@ const along = (answer, spec, theme, read) => {
   const value = {
     type: "value",
     ...axis(theme),
-    axisLabel: { ...axis(theme).axisLabel, formatter: (value) => numberText(value) },
+    axisLabel: { ...axis(theme).axisLabel, formatter: (value) => inUnit(value, spec.unit) },
   };
   const base = { ...axis(theme), splitLine: { show: false } };
   const xAxis = isCategory
@@ -184,7 +185,7 @@ const along = (answer, spec, theme, read) => {
         const head = x.kind === "time" ? timeText(new Date(first.value[0]).toISOString()) : String(first.value[0]);
         const lines = points
           .filter(({ value: [, y] }) => y !== null)
-          .map(({ marker, seriesName, value: [, y] }) => `${marker} ${short(seriesName)}  ${numberText(y)}`);
+          .map(({ marker, seriesName, value: [, y] }) => `${marker} ${short(seriesName)}  ${inUnit(y, spec.unit)}`);
         return [head, ...lines].join("\n");
       },
     },
@@ -201,7 +202,7 @@ const goalLine = (spec, theme) =>
       symbol: "none",
       data: [{ yAxis: spec.goal, name: "Goal" }],
       lineStyle: { color: theme.control, type: "dashed" },
-      label: { formatter: `goal ${numberText(spec.goal)}`, color: theme.muted, position: "insideEndTop" },
+      label: { formatter: `goal ${inUnit(spec.goal, spec.unit)}`, color: theme.muted, position: "insideEndTop" },
     },
   };
 
@@ -209,7 +210,7 @@ const DRAWINGS = { line: along, area: along, bar: along, stacked_bar: along, hea
 
 /**
  * Returns the option that draws an answer. `theme`: {text, muted, surface, sunken, control, hairline, accent, font,
- * series: six colours}.
+ * series: six colours, verdicts?: a colour for each of allow, throttle, block}.
  * Throws CannotDraw with a message for people.
  */
 export const toOption = (answer, spec, theme) => {

@@ -1,10 +1,10 @@
 // The drawings without a common axis: heatmap, funnel, flows and links. Pure, as chart-option.js.
-import { numberText, timeText } from "./answer.js";
+import { inUnit, numberText, timeText } from "./answer.js";
 import { CannotDraw, MARKS_MAX, axis, columnsOf, frame, label, number, short, toolbox } from "./chart-parts.js";
 
 export const heatmap = (answer, spec, theme, read) => {
   const [x, y, value] = [read(spec.x, "across"), read(spec.series, "down"), read(columnsOf(spec)[0], "value")];
-  const written = ({ kind }, cell) => (kind === "time" ? timeText(label(cell)) : label(cell));
+  const written = ({ kind }, cell) => (kind === "time" ? timeText(label(cell)).replace(" 00:00:00", "") : label(cell));
   const ordered = (column) => {
     const kept = [...new Map(answer.rows.map((row) => [written(column, row[column.place]), row[column.place]]))];
     if (column.kind === "number") kept.sort(([, a], [, b]) => Number(a) - Number(b));
@@ -22,7 +22,7 @@ export const heatmap = (answer, spec, theme, read) => {
     toolbox: toolbox(theme, spec, false),
     tooltip: {
       ...frame(theme).tooltip,
-      formatter: ({ value: [a, b, size] }) => `${a}\n${b}\n${value.name}: ${size === null ? "null" : numberText(size)}`,
+      formatter: ({ value: [a, b, size] }) => `${a}\n${b}\n${value.name}: ${size === null ? "null" : inUnit(size, spec.unit)}`,
     },
     xAxis: { ...base, data: ordered(x), axisLabel: cut },
     yAxis: { ...base, data: ordered(y).reverse(), axisLabel: cut },
@@ -37,7 +37,7 @@ export const heatmap = (answer, spec, theme, read) => {
       itemWidth: 10,
       inRange: { color: [theme.sunken, theme.series[0]] },
       textStyle: { color: theme.muted },
-      text: [numberText(Math.max(1, ...sizes)), numberText(Math.min(0, ...sizes))],
+      text: [inUnit(Math.max(1, ...sizes), spec.unit), inUnit(Math.min(0, ...sizes), spec.unit)],
     },
     series: [
       {

@@ -13,6 +13,7 @@
 //   y       the column of values, or a list of them
 //   series  the column that divides the values; the rows of a heatmap; where a flow or a link ends
 //   title   what the drawing shows, in words, for those who cannot see it
+//   unit    of the values: ms, s, percent, bytes, money
 //   goal    a value that a dashed line marks
 //   group   drawings of one group share their crosshair
 //
@@ -43,6 +44,7 @@ const readTheme = () => {
   };
   const theme = Object.fromEntries(TOKENS.map((name) => [name, read(name)]));
   theme.series = [1, 2, 3, 4, 5, 6].map((index) => read(`series-${index}`));
+  theme.verdicts = Object.fromEntries(["allow", "throttle", "block"].map((name) => [name, read(name)]));
   theme.font = getComputedStyle(document.body).fontFamily;
   probe.remove();
   return theme;

@@ -24,9 +24,37 @@ const retry = (part) => {
   return button;
 };
 
+const CANCEL_AFTER_MS = 3_000;
+const waiting = new WeakMap();
+
+const rest = (part) => {
+  clearTimeout(waiting.get(part));
+  waiting.delete(part);
+  part.querySelector("[data-part-cancel]")?.remove();
+};
+
+// What takes long can be given up: the server then stops working on it, too.
+document.addEventListener("htmx:before:request", ({ target: part }) => {
+  if (!part.matches?.("[data-part]")) return;
+  rest(part);
+  const offer = () => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Cancel";
+    button.dataset.partCancel = "";
+    button.addEventListener("click", () => {
+      part.dispatchEvent(new CustomEvent("htmx:abort"));
+      part.querySelector("[data-part-text]").replaceChildren("You cancelled it. ", retry(part));
+    });
+    part.querySelector("[data-part-text]")?.append(" ", button);
+  };
+  waiting.set(part, setTimeout(offer, CANCEL_AFTER_MS));
+});
+
 const failed = (event) => {
-  const words = failure(event);
   const asked = event.target;
+  if (asked.matches?.("[data-part]")) rest(asked);
+  const words = failure(event);
   const ended = words.startsWith("Your session");
   if (asked.matches?.("[data-part]")) {
     const text = asked.querySelector("[data-part-text]");

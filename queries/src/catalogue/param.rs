@@ -63,6 +63,15 @@ impl ParamType {
         })
     }
 
+    /// Returns the words that an enum allows; none for other types.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Enum(words) => words.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns the type as headers write it.
     #[must_use]
     pub fn name(&self) -> String {

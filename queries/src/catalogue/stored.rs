@@ -55,6 +55,12 @@ impl Unit {
         ("bool", Self::Bool),
     ];
 
+    /// Returns its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, unit)| *unit == self).map_or("text", |(name, _)| name)
+    }
+
     /// Reads a unit's name.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(name, _)| *name == text).map(|(_, unit)| *unit);

@@ -1,6 +1,7 @@
 //! What people see: signing in and out, the Overview, the issues, and the static files. The pages themselves are
 //! `dashboards`'; here is who may look, and what is asked for them.
 
+mod board;
 mod issue;
 mod issues;
 mod rows;
@@ -19,6 +20,7 @@ use dashboards::{
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use board::{board, board_fragment, board_panel, boards};
 pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
 pub(crate) use issues::{decide as decide_issues, issues};
 

@@ -96,4 +96,7 @@ export const tables = () => json("/v1/tables");
 export const queries = async () => (await json("/v1/queries")).queries;
 export const save = async (name, sql) =>
   (await json(`/v1/queries/${encodeURIComponent(name)}`, { method: "PUT", body: { sql } })).query;
+export const boards = async () => (await json("/v1/dashboards")).dashboards;
+export const addPanel = async (board, panel) =>
+  (await json(`/v1/dashboards/${encodeURIComponent(board)}/panels`, { method: "POST", body: panel })).dashboard;
 export const remove = (name) => call(`/v1/queries/${encodeURIComponent(name)}`, { method: "DELETE" });

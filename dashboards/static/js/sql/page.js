@@ -6,6 +6,7 @@ import * as server from "./ask.js";
 import { addressOf, newTab, noteHistory, readAddress, readDrafts, writeDrafts } from "./drafts.js";
 import { ParamForm, paramsOf, typedOf } from "./params.js";
 import { Results } from "./results.js";
+import { boardDialog } from "./board.js";
 import { deleteDialog, saveDialog } from "./saved.js";
 import { Side } from "./side.js";
 import { Tabs, nameOf } from "./tabs.js";
@@ -50,6 +51,16 @@ const results = new Results(at("sql-result"), {
     const { asked } = state();
     try {
       await server.download({ ...asked, limit: handed.rows_max }, form, asked.name ?? "weir");
+    } catch (error) {
+      results.refusedBeside(error);
+    }
+  },
+  async onBoard(view, spec, answer) {
+    try {
+      const done = await boardDialog({ tab: tab(), view, spec, answer }, known);
+      if (!done) return;
+      if (done.saved) await becameSaved(done.saved);
+      results.savedTo(done.board);
     } catch (error) {
       results.refusedBeside(error);
     }
@@ -235,15 +246,17 @@ at("sql-form").addEventListener("submit", (event) => {
   run();
 });
 at("sql-plan").addEventListener("click", explain);
-at("sql-save").addEventListener("click", async () => {
-  const saved = await saveDialog(tab(), known);
-  if (!saved) return;
+const becameSaved = async (saved) => {
   Object.assign(tab(), { sql: saved.sql, name: saved.name });
   editor.setText(saved.sql);
   keep();
   await loadKnown();
   tabList.show(tabs, active);
   showParams();
+};
+at("sql-save").addEventListener("click", async () => {
+  const saved = await saveDialog(tab(), known);
+  if (saved) await becameSaved(saved);
 });
 at("sql-delete").addEventListener("click", async () => {
   const query = known.find(({ name }) => name === tab().name);

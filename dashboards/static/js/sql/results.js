@@ -111,6 +111,19 @@ export class Results {
     this.heading.after(this.beside);
   }
 
+  /** Tells where a panel now is. */
+  savedTo({ name, title }) {
+    this.beside?.remove();
+    this.beside = make("div", "notice notice-done");
+    this.beside.setAttribute("role", "status");
+    const link = make("a", "", title);
+    link.href = `/d/${name}`;
+    const words = make("p", "", "Saved to the dashboard ");
+    words.append(link, ".");
+    this.beside.append(words);
+    this.heading.after(this.beside);
+  }
+
   notice(problem) {
     const notice = make("div", "notice notice-failed");
     notice.setAttribute("role", "alert");
@@ -194,7 +207,8 @@ export class Results {
       makeButton(name, () => this.acts.onDownload(form), "quiet"),
     );
     const tools = make("div", "result-tools");
-    tools.append(single, copy, menu("Download", forms));
+    const toBoard = makeButton("To dashboard …", () => this.acts.onBoard(this.view, this.spec, answer), "quiet");
+    tools.append(single, copy, toBoard, menu("Download", forms));
     bar.append(group("Show as", ...this.buttons), tools);
     return bar;
   }
@@ -212,7 +226,7 @@ export class Results {
 
   show(view, spec) {
     const { answer } = this;
-    this.spec = spec;
+    Object.assign(this, { view, spec });
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(button.dataset.view === view));
     this.drawn?.dispose();
     if (view === "table") {

@@ -18,7 +18,7 @@ export const withHeaders = (sql, title, params) => {
   return [`--! title: ${line(title)}`, ...heads, bare].join("\n");
 };
 
-const field = (labelText, input, hint) => {
+export const field = (labelText, input, hint) => {
   const label = make("label", "", labelText);
   const entry = make("div", "field");
   label.append(input);
@@ -27,14 +27,14 @@ const field = (labelText, input, hint) => {
   return entry;
 };
 
-const textInput = (name, value) => {
+export const textInput = (name, value) => {
   const input = make("input");
   Object.assign(input, { name, value, required: true, autocomplete: "off" });
   return input;
 };
 
 /** A modal dialog with a form; resolves to what `act` returns, or null when it is left. Refusals are shown inside. */
-const openDialog = (title, parts, action, act) =>
+export const openDialog = (title, parts, action, act) =>
   new Promise((resolve) => {
     const dialog = make("dialog", "form-dialog");
     const heading = make("h2", "", title);
@@ -75,8 +75,8 @@ const openDialog = (title, parts, action, act) =>
     dialog.showModal();
   });
 
-/** Asks for name and title, and saves; resolves to the stored query. `known` are those that are there. */
-export const saveDialog = ({ sql, name, from, values, types }, known) => {
+/** The fields that a statement is saved with, and what makes the stored query of them. */
+export const saveFields = ({ sql, name, from, values, types }, known) => {
   const current = known.find((query) => query.name === (name ?? from) && query.own);
   const missing = paramsOf(sql).filter(({ isDeclared }) => !isDeclared);
   const nameInput = textInput("name", current?.name ?? "");
@@ -91,15 +91,22 @@ export const saveDialog = ({ sql, name, from, values, types }, known) => {
     field("Name", nameInput, "Small letters, digits and _. It is asked for as /v1/queries/NAME."),
     ...missing.map((param) => field(`What $${param.name} means`, textInput(`doc.${param.name}`, ""))),
   ];
-  return openDialog("Save this query", parts, "Save", (data) => {
+  const act = (data, more = (text) => text) => {
     const params = missing.map((param) => ({
       name: param.name,
       type: types[param.name] ?? param.type,
       value: values[param.name] ?? "",
       doc: data.get(`doc.${param.name}`),
     }));
-    return save(data.get("name"), withHeaders(sql, data.get("title"), params));
-  });
+    return save(data.get("name"), more(withHeaders(sql, data.get("title"), params)));
+  };
+  return { parts, act };
+};
+
+/** Asks for name and title, and saves; resolves to the stored query. `known` are those that are there. */
+export const saveDialog = (tab, known) => {
+  const { parts, act } = saveFields(tab, known);
+  return openDialog("Save this query", parts, "Save", (data) => act(data));
 };
 
 /** Asks whether to delete, and does; resolves to true when it is gone. */
