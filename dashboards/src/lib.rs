@@ -36,7 +36,7 @@ pub use data::DataBlock;
 pub use frame::Frame;
 pub use issue::{IssuePage, IssuePartPage, SampleEventPage};
 pub use issues::IssuesPage;
-pub use overview::{MinuteBar, OverviewPage, RejectRow, Rejects, VerdictCounts};
+pub use overview::{DayPage, MinuteBar, OverviewPage, RejectRow, Rejects, VerdictCounts};
 pub use panel::Panel;
 pub use problem::ProblemPage;
 pub use sign_in::{SignInError, SignInPage, local_path};

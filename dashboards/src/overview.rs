@@ -1,11 +1,15 @@
 //! The first page: is it healthy, is anyone stealing? The same block of its template renders the whole page and the
 //! fragment that replaces its content every two seconds.
 
+pub mod day;
+
 use askama::Template;
 
 use crate::chart::{self, BarChart};
 use crate::figure;
 use crate::{Frame, PageError, Panel, Readiness, StateStrip, address};
+
+pub use day::DayPage;
 
 /// The least length of a bar that is not nothing, in a drawing 100 wide.
 const LENGTH_MIN: f64 = 1.0;
@@ -30,6 +34,10 @@ pub struct OverviewPage {
     pub verdicts: Panel<VerdictCounts>,
     /// What was refused in the range.
     pub rejects: Panel<Rejects>,
+    /// The last day, if it is known already; else it comes by itself.
+    pub day: Option<DayPage>,
+    /// Whether all of this is a demonstration.
+    pub is_demo: bool,
 }
 
 /// The events of one minute.
@@ -141,6 +149,11 @@ impl OverviewPage {
     /// Returns the page's own path, by which the header marks where one is.
     pub fn here(&self) -> &'static str {
         "/"
+    }
+
+    /// Renders the last day, if it is known.
+    pub fn day_html(&self) -> Option<String> {
+        self.day.as_ref()?.fragment().ok()
     }
 
     /// Tells whether some part has no answer yet, so that the page asks again at once instead of in two seconds.

@@ -94,8 +94,13 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// Draws counts by when their columns begin; what lies outside the range is left out.
+    /// Draws counts of events by when their columns begin; what lies outside the range is left out.
     pub fn new(counts: &[(i64, u64)], buckets: Buckets) -> Self {
+        Self::of("event", counts, buckets)
+    }
+
+    /// Draws counts of something else.
+    pub fn of(noun: &str, counts: &[(i64, u64)], buckets: Buckets) -> Self {
         let columns = summed(counts.iter().map(|(at, count)| (*at, *count)), buckets);
         let most = columns.iter().copied().max().unwrap_or(0);
         let bars = columns.iter().enumerate().filter(|(_, count)| **count > 0).map(|(place, count)| {
@@ -107,7 +112,7 @@ impl Spark {
             width: buckets.count as f64 * STEP,
             title: format!(
                 "{} since {}, at most {} per {}",
-                figure::counted(columns.iter().sum(), "event"),
+                figure::counted(columns.iter().sum(), noun),
                 buckets.name(0),
                 figure::count(&most),
                 buckets.word()

@@ -42,7 +42,7 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     config.server.data = dir;
     config.server.listen = args.listen;
     let key = KEY.parse().map_err(anyhow::Error::msg)?;
-    let options = Options { fixed_keys: vec![(key, Scopes::ALL)], ..Options::default() };
+    let options = Options { fixed_keys: vec![(key, Scopes::ALL)], is_demo: true, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));
     let (stopped, quiet) = (Arc::clone(&stop), args.quiet);
     let ready = move |url: &str, weir: &Arc<Weir>| {

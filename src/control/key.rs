@@ -104,7 +104,7 @@ impl Scopes {
 }
 
 /// The purposes whose columns a key's SQL may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Purposes(u8);
 
 impl Purposes {

@@ -127,6 +127,8 @@ pub(crate) struct Weir {
     pub(crate) map_readers: Workers,
     /// Renders the metrics.
     pub(crate) metrics: PrometheusHandle,
+    /// All of this is a demonstration.
+    pub(crate) is_demo: bool,
     /// When the process began to serve, microseconds.
     pub(crate) started_at: i64,
 }

@@ -1,6 +1,8 @@
 //! What the Overview shows: three small queries and the state of storage, kept for a second so that many viewers cost no
 //! more than one.
 
+mod day;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,14 +10,14 @@ use ::queries::{Params, QueryError, Tables};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
-use dashboards::{MinuteBar, Panel, Readiness, RejectRow, Rejects, StateStrip, VerdictCounts};
+use dashboards::{DayPage, MinuteBar, Panel, Readiness, RejectRow, Rejects, StateStrip, VerdictCounts};
 use futures::TryStreamExt;
 use ingest::{Kind, Purpose, Recovery};
 use serde_json::json;
 
 use super::Weir;
 use crate::clock;
-use crate::control::Key;
+use crate::control::{Key, Purposes};
 
 const RANGE_US: i64 = 3_600 * 1_000_000;
 const KEPT_US: i64 = 1_000_000;
@@ -33,6 +35,8 @@ pub(super) struct Figures {
 #[derive(Default)]
 pub(crate) struct Overview {
     latest: Mutex<HashMap<bool, Figures>>,
+    /// The last day, by the purposes of whoever asks.
+    days: Mutex<HashMap<Purposes, DayPage>>,
 }
 
 impl Overview {
@@ -46,6 +50,16 @@ impl Overview {
         let figures = ask(app, key, sees_abuse, now).await;
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).insert(sees_abuse, figures.clone());
         figures
+    }
+
+    /// Returns the last day, if it was asked for within half a minute.
+    pub(super) fn kept_day(&self, key: &Key, now: i64) -> Option<DayPage> {
+        let kept = self.days.lock().unwrap_or_else(PoisonError::into_inner).get(&key.purposes).cloned();
+        kept.filter(|day| now - day.now < day::KEPT_US)
+    }
+
+    fn keep_day(&self, key: &Key, day: &DayPage) {
+        self.days.lock().unwrap_or_else(PoisonError::into_inner).insert(key.purposes, day.clone());
     }
 }
 

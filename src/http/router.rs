@@ -126,6 +126,7 @@ fn people() -> Routes {
     Routes::default()
         .open(Method::GET, "/", pages::overview)
         .open(Method::GET, "/fragments/overview", pages::overview_fragment)
+        .open(Method::GET, "/fragments/overview/day", pages::overview_day)
         .open(Method::GET, "/d", pages::boards)
         .open(Method::GET, "/d/{name}", pages::board)
         .open(Method::GET, "/d/{name}/{panel}", pages::board_panel)

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) fixed_keys: Vec<(KeyText, Scopes)>,
     /// A proxy in front speaks TLS, so an address that is not the loopback's may be listened on.
     pub(crate) behind_proxy: bool,
+    /// All of this is a demonstration, and pages say so.
+    pub(crate) is_demo: bool,
     /// What stands in for the machine's own disk.
     pub(crate) disk: Option<DiskRef>,
 }

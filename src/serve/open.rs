@@ -95,6 +95,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         overview: Overview::default(),
         metrics,
+        is_demo: options.is_demo,
         started_at: now,
         config,
     }))

@@ -31,6 +31,8 @@ fn empty() -> OverviewPage {
         minutes: Panel::Ready(Vec::new()),
         verdicts: Panel::Ready(VerdictCounts::default()),
         rejects: Panel::Ready(Rejects::default()),
+        day: None,
+        is_demo: false,
     }
 }
 
@@ -62,6 +64,8 @@ fn typical() -> OverviewPage {
         minutes: Panel::Ready(vec![minute(0, 12, 0), minute(1, 1_480, 17), minute(30, 900, 3), minute(59, 40, 0)]),
         verdicts: Panel::Ready(VerdictCounts { allow: 9_400, throttle: 120, block: 7 }),
         rejects: Panel::Ready(Rejects { total: 31, rows }),
+        day: None,
+        is_demo: false,
         ..empty()
     }
 }
@@ -73,6 +77,8 @@ fn stale() -> OverviewPage {
         minutes: Panel::Stale { value: minutes, as_of: NOW - 90_000_000, reason: reason.clone() },
         verdicts: Panel::Loading,
         rejects: Panel::Stale { value: Rejects::default(), as_of: NOW - 90_000_000, reason },
+        day: None,
+        is_demo: false,
         state: StateStrip {
             readiness: Readiness::Replaying { bytes_done: 43_000_000, bytes_total: 100_000_000 },
             ..quiet_state()
@@ -87,6 +93,8 @@ fn failed() -> OverviewPage {
         minutes: Panel::Failed(message.to_owned()),
         verdicts: Panel::Failed(message.to_owned()),
         rejects: Panel::Failed(message.to_owned()),
+        day: None,
+        is_demo: false,
         state: StateStrip { readiness: Readiness::Degraded(message.to_owned()), lost_records: 3, ..quiet_state() },
         ..typical()
     }
@@ -102,6 +110,8 @@ fn pages_with(text: &str) -> Vec<String> {
         ever_received: false,
         state: StateStrip { readiness: Readiness::Degraded(own()), ..quiet_state() },
         rejects: Panel::Stale { value: Rejects { total: 1, rows: vec![hostile_row] }, as_of: NOW, reason: own() },
+        day: None,
+        is_demo: false,
         minutes: Panel::Failed(own()),
         ..typical()
     };

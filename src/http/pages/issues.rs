@@ -215,7 +215,7 @@ fn decision_words(stored: &Stored, now: i64) -> String {
 }
 
 /// Says why there is no answer, and what to do.
-pub(super) fn reason(refused: Problem) -> String {
+pub(in crate::http) fn reason(refused: Problem) -> String {
     let (_, message, hint) = refused.into_words();
     let hint = hint.map(|hint| format!(" {}", sentence(&hint))).unwrap_or_default();
     format!("{}{hint}", sentence(&message))

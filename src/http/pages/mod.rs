@@ -4,7 +4,7 @@
 mod board;
 mod issue;
 mod issues;
-mod rows;
+pub(in crate::http) mod rows;
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use board::{board, board_fragment, board_panel, boards};
 pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
+pub(in crate::http) use issues::reason;
 pub(crate) use issues::{decide as decide_issues, issues};
 
 use crate::clock;
@@ -167,12 +168,25 @@ fn html(status: StatusCode, page: Result<String, PageError>) -> Response {
 }
 
 /// `GET /`: the Overview, or the form to sign in.
-pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap) -> Response {
+pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Response {
     let now = clock::now();
     let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
         return sign_in_form(&headers, "/");
     };
-    html(StatusCode::OK, page(&app, &key, &headers, now).await.page())
+    let mut page = page(&app, &key, &headers, now).await;
+    // Whoever has no scripts asks for the last day with the page, and waits.
+    let waits = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "wait=1"));
+    page.day = if waits { Some(app.overview.day(&app, &key, now).await) } else { app.overview.kept_day(&key, now) };
+    html(StatusCode::OK, page.page())
+}
+
+/// `GET /fragments/overview/day`: the last day.
+pub(crate) async fn overview_day(State(app): State<App>, headers: HeaderMap) -> Response {
+    let now = clock::now();
+    let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
+        return Problem::Unauthorized.into_response();
+    };
+    html(StatusCode::OK, app.overview.day(&app, &key, now).await.fragment())
 }
 
 /// `GET /fragments/overview`: what changes of the Overview.
@@ -196,6 +210,8 @@ async fn page(app: &Weir, key: &Key, headers: &HeaderMap, now: i64) -> OverviewP
         minutes: figures.minutes,
         verdicts: figures.verdicts,
         rejects: figures.rejects,
+        day: None,
+        is_demo: app.is_demo,
     }
 }
 

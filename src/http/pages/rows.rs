@@ -4,45 +4,45 @@ use serde_json::{Map, Value};
 
 use crate::clock;
 
-pub(super) type Row = Map<String, Value>;
+pub(in crate::http) type Row = Map<String, Value>;
 
 /// Reads a text.
-pub(super) fn text(row: &Row, column: &str) -> String {
+pub(in crate::http) fn text(row: &Row, column: &str) -> String {
     some_text(row, column).unwrap_or_default()
 }
 
 /// Reads a text that may be missing.
-pub(super) fn some_text(row: &Row, column: &str) -> Option<String> {
+pub(in crate::http) fn some_text(row: &Row, column: &str) -> Option<String> {
     row.get(column).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// Reads the first of these that is there.
-pub(super) fn first_text(row: &Row, columns: &[&str]) -> String {
+pub(in crate::http) fn first_text(row: &Row, columns: &[&str]) -> String {
     columns.iter().find_map(|column| some_text(row, column)).unwrap_or_default()
 }
 
 /// Reads a number of things.
-pub(super) fn count(row: &Row, column: &str) -> u64 {
+pub(in crate::http) fn count(row: &Row, column: &str) -> u64 {
     row.get(column).and_then(Value::as_u64).unwrap_or(0)
 }
 
 /// Reads a share in percent.
-pub(super) fn percent(row: &Row, column: &str) -> Option<f64> {
+pub(in crate::http) fn percent(row: &Row, column: &str) -> Option<f64> {
     row.get(column).and_then(Value::as_f64)
 }
 
 /// Reads a time, microseconds.
-pub(super) fn time(row: &Row, column: &str) -> i64 {
+pub(in crate::http) fn time(row: &Row, column: &str) -> i64 {
     some_time(row.get(column)).unwrap_or(0)
 }
 
 /// Reads a time that may be none.
-pub(super) fn some_time(value: Option<&Value>) -> Option<i64> {
+pub(in crate::http) fn some_time(value: Option<&Value>) -> Option<i64> {
     clock::from_json(value?).ok()
 }
 
 /// Writes JSON for people; nothing where there is nothing.
-pub(super) fn json(value: Option<&Value>, is_pretty: bool) -> String {
+pub(in crate::http) fn json(value: Option<&Value>, is_pretty: bool) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::Object(fields)) if fields.is_empty() => String::new(),
