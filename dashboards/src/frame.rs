@@ -26,6 +26,8 @@ pub struct Place {
 const PLACES: &[Place] = &[
     Place { path: "/", name: "Overview", needs_query: false },
     Place { path: "/issues", name: "Issues", needs_query: true },
+    Place { path: "/verdicts", name: "Verdicts", needs_query: true },
+    Place { path: "/restrictions", name: "Restrictions", needs_query: true },
     Place { path: "/sql", name: "SQL", needs_query: true },
 ];
 
