@@ -72,8 +72,14 @@ impl Reason {
             return format!("Limit of {action} by {by}: {} reached", self.window);
         }
         let window = if self.window.is_empty() { String::new() } else { format!(" in {}", self.window) };
-        let observed = match MEASURES.iter().find(|(rule, ..)| *rule == self.rule) {
-            Some((_, one, many)) => {
+        // What gathers credits is told by its guests or, where too few are bound, by the credits that came with them.
+        let measure = match (self.rule.as_str(), self.threshold) {
+            ("bind_farm", 2) => Some(("guest bound to one account", "guests bound to one account")),
+            ("bind_farm", _) => Some(("free credit moved to one account", "free credits moved to one account")),
+            (rule, _) => MEASURES.iter().find(|(name, ..)| *name == rule).map(|(_, one, many)| (*one, *many)),
+        };
+        let observed = match measure {
+            Some((one, many)) => {
                 let noun = if self.observed == 1 { one } else { many };
                 let space = if noun.starts_with('%') { "" } else { " " };
                 format!("{}{space}{noun}", number(self.observed))
@@ -164,6 +170,8 @@ mod tests {
             words("spend_then_reverse", 95, 80, "30d"),
             "95% of the paid credits spent at once in 30d, threshold 80"
         );
+        assert_eq!(words("bind_farm", 3, 2, "7d"), "3 guests bound to one account in 7d, threshold 2");
+        assert_eq!(words("bind_farm", 90, 51, "7d"), "90 free credits moved to one account in 7d, threshold 51");
         assert_eq!(words("our_own", -1_200, 4, ""), "Observed -1,200, threshold 4");
         assert_eq!(words("limit:generate:guest", 31, 30, "30/min"), "Limit of generate by guest: 30/min reached");
         assert_eq!(words("score", 83, 80, ""), "Score 83, acted on from 80");

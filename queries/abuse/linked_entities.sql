@@ -80,171 +80,107 @@ seen as (
                 when 'workspace' then workspace_id = $entity
                 else false
             end
-        )                      as is_near,
+        )                      as has_it,
         count(*)               as events,
         max(received_at)       as last_at
     from facts
     group by 1, 2, 3, 4, 5
 ),
+kinds as (
+    select column1  as kind
+    from (values ('account'), ('guest'), ('device'), ('card'), ('email'))
+),
+named as (
+    select
+        seen.account_id,
+        seen.guest_id,
+        seen.device_id,
+        seen.card_hash,
+        seen.email,
+        seen.has_it,
+        seen.events,
+        seen.last_at,
+        kinds.kind,
+        case kinds.kind
+            when 'account' then seen.account_id
+            when 'guest' then seen.guest_id
+            when 'device' then seen.device_id
+            when 'card' then seen.card_hash
+            else seen.email
+        end                    as id
+    from seen
+    cross join kinds
+),
 keys as (
     select
-        'account'  as kind,
-        account_id  as id
-    from seen
-    where is_near
-        and account_id is not null
-    union
-    select
-        'guest'  as kind,
-        guest_id  as id
-    from seen
-    where is_near
-        and guest_id is not null
-    union
-    select
-        'device'  as kind,
-        device_id  as id
-    from seen
-    where is_near
-        and device_id is not null
-    union
-    select
-        'card'  as kind,
-        card_hash  as id
-    from seen
-    where is_near
-        and card_hash is not null
-    union
-    select
-        'email'  as kind,
-        email  as id
-    from seen
-    where is_near
-        and email is not null
+        kind,
+        id
+    from named
+    where has_it
+        and id is not null
+    group by 1, 2
 ),
 around as (
     select
-        seen.account_id,
-        seen.guest_id,
-        seen.device_id,
-        seen.card_hash,
-        seen.email,
-        seen.is_near,
-        seen.events,
-        seen.last_at
-    from seen
-    inner join keys on keys.kind = 'account' and keys.id = seen.account_id
-    union
+        named.account_id,
+        named.guest_id,
+        named.device_id,
+        named.card_hash,
+        named.email,
+        bool_or(named.has_it)  as has_it,
+        max(named.events)       as events,
+        max(named.last_at)      as last_at
+    from named
+    inner join keys on keys.kind = named.kind and keys.id = named.id
+    group by 1, 2, 3, 4, 5
+),
+-- What has a card or a mailbox stands a second time among the facts, without it: only there it counts for the others.
+shapes as (
     select
-        seen.account_id,
-        seen.guest_id,
-        seen.device_id,
-        seen.card_hash,
-        seen.email,
-        seen.is_near,
-        seen.events,
-        seen.last_at
-    from seen
-    inner join keys on keys.kind = 'guest' and keys.id = seen.guest_id
-    union
-    select
-        seen.account_id,
-        seen.guest_id,
-        seen.device_id,
-        seen.card_hash,
-        seen.email,
-        seen.is_near,
-        seen.events,
-        seen.last_at
-    from seen
-    inner join keys on keys.kind = 'device' and keys.id = seen.device_id
-    union
-    select
-        seen.account_id,
-        seen.guest_id,
-        seen.device_id,
-        seen.card_hash,
-        seen.email,
-        seen.is_near,
-        seen.events,
-        seen.last_at
-    from seen
-    inner join keys on keys.kind = 'card' and keys.id = seen.card_hash
-    union
-    select
-        seen.account_id,
-        seen.guest_id,
-        seen.device_id,
-        seen.card_hash,
-        seen.email,
-        seen.is_near,
-        seen.events,
-        seen.last_at
-    from seen
-    inner join keys on keys.kind = 'email' and keys.id = seen.email
+        column1  as left_kind,
+        column2  as right_kind
+    from (
+        values
+            ('guest', 'account'),
+            ('guest', 'device'),
+            ('account', 'device'),
+            ('account', 'card'),
+            ('account', 'email')
+    )
 ),
 pairs as (
     select
-        'guest'  as left_kind,
-        guest_id  as left_id,
-        'account'  as right_kind,
-        account_id  as right_id,
-        is_near,
-        events,
-        last_at
+        shapes.left_kind,
+        case shapes.left_kind
+            when 'guest' then around.guest_id
+            else around.account_id
+        end                    as left_id,
+        shapes.right_kind,
+        case shapes.right_kind
+            when 'account' then around.account_id
+            when 'device' then around.device_id
+            when 'card' then around.card_hash
+            else around.email
+        end                    as right_id,
+        around.has_it,
+        around.events,
+        around.last_at
     from around
-    union all
-    select
-        'guest'  as left_kind,
-        guest_id  as left_id,
-        'device'  as right_kind,
-        device_id  as right_id,
-        is_near,
-        events,
-        last_at
-    from around
-    union all
-    select
-        'account'  as left_kind,
-        account_id  as left_id,
-        'device'  as right_kind,
-        device_id  as right_id,
-        is_near,
-        events,
-        last_at
-    from around
-    union all
-    select
-        'account'  as left_kind,
-        account_id  as left_id,
-        'card'  as right_kind,
-        card_hash  as right_id,
-        is_near,
-        events,
-        last_at
-    from around
-    union all
-    select
-        'account'  as left_kind,
-        account_id  as left_id,
-        'email'  as right_kind,
-        email  as right_id,
-        is_near,
-        events,
-        last_at
-    from around
+    cross join shapes
+    where shapes.right_kind in ('card', 'email')
+        or (around.card_hash is null and around.email is null)
 )
 select
     left_kind,
     left_id,
     right_kind,
     right_id,
-    case when bool_or(is_near) then 'yes' else 'no' end  as is_near,
-    sum(events)                                          as events,
-    max(last_at)                                         as last_at
+    max(case when has_it then 'yes' else 'no' end)  as is_near,
+    sum(events)                                     as events,
+    max(last_at)                                    as last_at
 from pairs
 where left_id is not null
     and right_id is not null
 group by left_kind, left_id, right_kind, right_id
-order by bool_or(is_near) desc, events desc, left_kind, left_id, right_kind, right_id
+order by is_near desc, events desc, left_kind, left_id, right_kind, right_id
 limit $limit

@@ -49,6 +49,8 @@ const ask = (fields) => server.call("/v1/verdict", { action: "grant", ...fields 
 
 const seed = async () => {
   await server.call("/v1/events", [...ring(RING, 6), ...ring("dev_other", 5), ...ring("dev_third", 9), ...ring("dev_fourth", 4)]);
+  // Rules that are warming up after the start find what came meanwhile a moment later.
+  while (!(await server.call("/v1/verdict", { action: "grant", device_id: RING, dry_run: true })).shadow.length) await new Promise((go) => setTimeout(go, 200));
   for (let number = 0; number < 3; number += 1) await ask({ device_id: RING, guest_id: `gst_${RING}_${number}` });
   await ask({ account_id: "acct_good", action: "generate" });
 };
@@ -115,7 +117,7 @@ test("the feed goes on by itself, can be paused, and says so when it is old", as
   await page.getByRole("button", { name: "Apply" }).click();
   await page.getByText("No verdict matches in this range").waitFor();
   await page.getByRole("link", { name: "Clear the filters" }).click();
-  await page.locator(".feed tbody tr", { hasText: "device_many_guests" }).first().locator(".when a").click();
+  await page.locator(".feed tbody tr", { hasText: /guests .* threshold/ }).first().locator(".when a").click();
   await page.getByRole("heading", { name: "What rules in shadow would have asked for" }).waitFor();
   assert.match(await page.locator("main").textContent(), /6 guests given free credits in 24h, threshold 4.*credits.*server/s);
   assert.deepEqual(await findBarriers(page), []);
@@ -131,7 +133,7 @@ test("the ring is read, one account is overridden with an expiry, the API obeys,
   const score = page.locator("#score");
   await score.waitFor();
   assert.match(await score.textContent(), /Many guest workspaces on one device.*shadow.*6 guests given free credits in 24h, threshold 4/s);
-  assert.match(await score.textContent(), /100 × \(1 − 0\.60.*\) = \d+/s);
+  assert.match(await score.textContent(), /100 × \(1 − (0\.\d\d × )*0\.60.*\) = \d+/s);
   assert.match(await page.locator(".issue-facts").first().textContent(), /allow.*in shadow/s);
   assert.equal(await page.locator("#decision .scope").textContent(), "Affects 3 accounts and 6 guests, by the last 30 days.");
   assert.match(await page.locator("#credits").textContent(), /Balance12.*Granted300.*Of these free300.*Spent288/s);
@@ -204,7 +206,7 @@ test("the queue is gone through by keyboard, and the last decision is undone", a
   assert.ok(!(await order(page)).includes(before[1]));
   assert.equal((await ask({ device_id: before[1] })).verdict, "block");
   const { overrides } = await server.call("/v1/overrides");
-  assert.match(overrides[0].reason, /^Reviewed: \d+ guests given free credits/);
+  assert.match(overrides[0].reason, /^Reviewed: \d+ guests /);
   await page.screenshot({ path: join(pictures, "review-done.png"), fullPage: true });
 
   await page.goto(`${server.url}/restrictions`);
