@@ -141,15 +141,15 @@ pub fn short_id(id: &str) -> String {
     format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
 }
 
-/// Says how long from now something ends: `in 6 days`.
+/// Says how long from now something ends, in one unit, rounded: `in 6 d`.
 pub fn in_words(now: &i64, at: &i64) -> String {
     let seconds = at.saturating_sub(*now) / 1_000_000;
     match seconds {
         ..=0 => "over".to_owned(),
         1..60 => format!("in {seconds} s"),
         60..3_600 => format!("in {} min", seconds / 60),
-        3_600..86_400 => format!("in {} h", seconds / 3_600),
-        _ => format!("in {} d", seconds / 86_400),
+        3_600..86_400 => format!("in {} h", (seconds + 1_800) / 3_600),
+        _ => format!("in {} d", (seconds + 43_200) / 86_400),
     }
 }
 
@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn what_lies_ahead_is_told_in_one_unit() {
         const HOUR: i64 = 3_600_000_000;
-        assert_eq!((in_words(&0, &(5 * HOUR)), in_words(&0, &(50 * HOUR))), ("in 5 h".to_owned(), "in 2 d".to_owned()));
+        assert_eq!(
+            (in_words(&0, &(5 * HOUR)), in_words(&0, &(167 * HOUR))),
+            ("in 5 h".to_owned(), "in 7 d".to_owned())
+        );
         assert_eq!(in_words(&HOUR, &0), "over");
     }
 }
