@@ -27,6 +27,8 @@ const PLACES: &[Place] = &[
     Place { path: "/", name: "Overview", needs_query: false },
     Place { path: "/d", name: "Dashboards", needs_query: true },
     Place { path: "/issues", name: "Issues", needs_query: true },
+    Place { path: "/verdicts", name: "Verdicts", needs_query: true },
+    Place { path: "/restrictions", name: "Restrictions", needs_query: true },
     Place { path: "/sql", name: "SQL", needs_query: true },
 ];
 

@@ -3,11 +3,10 @@
 use serde_json::Value;
 
 use crate::figure;
+use crate::reason::short_id;
 
 /// Letters of a value that a cell or a headline shows.
 const LETTERS_MAX: usize = 120;
-/// An id longer than this is shortened in its middle.
-const ID_LETTERS_MAX: usize = 20;
 
 /// The unit of a column, as stored queries state it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +94,7 @@ impl Unit {
     fn write_text(self, text: &str) -> String {
         match self {
             Self::Time => time_words(text),
-            Self::Id => shortened_id(text),
+            Self::Id => short_id(text),
             _ => shortened(text, LETTERS_MAX),
         }
     }
@@ -137,17 +136,6 @@ fn time_words(text: &str) -> String {
         return day.to_owned();
     }
     format!("{day} {minutes}")
-}
-
-/// Shortens an id in its middle, where ids differ least.
-pub fn shortened_id(id: &str) -> String {
-    let letters = id.chars().count();
-    if letters <= ID_LETTERS_MAX {
-        return id.to_owned();
-    }
-    let head: String = id.chars().take(10).collect();
-    let tail: String = id.chars().skip(letters - 6).collect();
-    format!("{head}…{tail}")
 }
 
 fn shortened(text: &str, letters_max: usize) -> String {
@@ -192,7 +180,7 @@ mod tests {
         assert_eq!(Unit::Time.write(&json!("2026-11-22T00:00:00Z")), "2026-11-22");
         assert_eq!(Unit::Time.write(&json!("2026-11-22T00:00:00.000000Z")), "2026-11-22");
         assert_eq!(Unit::Time.write(&json!("2026-11-22")), "2026-11-22");
-        assert_eq!(Unit::Id.write(&json!("acct_0123456789abcdefghijklmn")), "acct_01234…ijklmn");
+        assert_eq!(Unit::Id.write(&json!("acct_0123456789abcdefghijklmn")), "acct_012345…ijklmn");
         assert_eq!(Unit::Text.write(&json!("é".repeat(500))).chars().count(), LETTERS_MAX + 1);
     }
 }

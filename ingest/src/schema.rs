@@ -237,7 +237,12 @@ const VERDICTS: &[Column] = &[
 const LABELS: &[Column] = &[
     column("entity_kind", Text, Abuse, "guest, account, device, ip, card, …"),
     column("entity", Text, Abuse, "the entity's id"),
-    column("label", Text, Abuse, "chargeback, refund, confirmed_abuse, false_positive or appeal_upheld"),
+    column(
+        "label",
+        Text,
+        Abuse,
+        "chargeback, refund, confirmed_abuse, false_positive or appeal_upheld; withdrawn takes back what was said",
+    ),
     column("effective_at", Time, Abuse, "when it became true"),
     column("observed_at", Time, Abuse, "when it became known"),
     column("note", Text, Abuse, "why, scrubbed"),

@@ -1,5 +1,5 @@
 --! title: How often a rule was right, as far as labels tell
---! description: Entities that a rule hit in the range, held against their newest label by now. Chargeback, refund and confirmed_abuse mean the rule was right; false_positive and appeal_upheld that it was not. The interval is Wilson's, 95 %: wide while labels are few.
+--! description: Entities that a rule hit in the range, held against their newest label by now. Chargeback, refund and confirmed_abuse mean the rule was right; false_positive and appeal_upheld that it was not; withdrawn, that nothing is known any longer. The interval is Wilson's, 95 %: wide while labels are few.
 --! param: from timestamp = -30d -- start of the range, included
 --! param: to timestamp = now -- end of the range, not included
 --! param: mode enum(live | shadow)? -- only hits of rules in this mode; shadow hits restrain nobody, and tell what would have been
@@ -31,6 +31,7 @@ newest_labels as (
         last_value(label order by observed_at, seq) in ('chargeback', 'refund', 'confirmed_abuse')    as is_abuse
     from labels
     group by entity_kind, entity
+    having last_value(label order by observed_at, seq) <> 'withdrawn'
 ),
 by_rule as (
     select

@@ -70,7 +70,7 @@ impl Asker<'_> {
                 select entity_kind, entity, label,
                     row_number() over (partition by entity_kind, entity order by observed_at desc, seq desc) as place
                 from labels where entity_kind in ({})
-            ) as newest where place = 1",
+            ) as newest where place = 1 and label <> 'withdrawn'",
             kinds.join(", ")
         );
         let rows = self.rows(&sql, LABELS_MAX).await?;

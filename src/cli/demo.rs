@@ -113,7 +113,7 @@ fn print_tour(url: &str, events: usize) {
     eprintln!(
         "\nWeir is running with {events} simulated events of the past week, and more as you watch.\n\n\
          Open  {url}/  and sign in with\n\n    {KEY}\n\n\
-         Two stories are planted: a release that crashes on one browser, and a ring of accounts on a few devices.\n\
+         Two stories are planted: a release that crashes on one browser, and a ring of accounts on a few devices:\n\n    {url}/e/device/{device}\n\n\
          Try:\n\n\
          curl -s {url}/v1/sql -H 'Authorization: Bearer {KEY}' -d '{{\"sql\":\"select release, browser, count(*) as errors from \
          errors group by 1, 2 order by 3 desc limit 5\"}}'\n\n\

@@ -22,23 +22,26 @@ use crate::verdict::parse_kind;
 
 const BODY_BYTES_MAX: usize = 16 << 10;
 const NOTE_CHARS_MAX: usize = 500;
-const LABELS: [&str; 5] = ["chargeback", "refund", "confirmed_abuse", "false_positive", "appeal_upheld"];
+/// What can be said of an entity.
+pub(super) const LABELS: [&str; 5] = ["chargeback", "refund", "confirmed_abuse", "false_positive", "appeal_upheld"];
+/// Takes back what was said: labels are events, and events stay.
+pub(super) const WITHDRAWN: &str = "withdrawn";
 
 /// The body of `POST /v1/labels`.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewLabel {
     /// guest, account, device, card, …
-    entity_kind: String,
+    pub(super) entity_kind: String,
     /// The entity's id.
-    entity: String,
-    /// chargeback, refund, confirmed_abuse, false_positive or appeal_upheld.
-    label: String,
+    pub(super) entity: String,
+    /// chargeback, refund, confirmed_abuse, false_positive or appeal_upheld; withdrawn takes back what was said before.
+    pub(super) label: String,
     /// When it became true: RFC 3339 or epoch milliseconds. Default: now.
     #[schema(value_type = Option<String>)]
-    effective_at: Option<Value>,
+    pub(super) effective_at: Option<Value>,
     /// Why; at most 500 characters.
-    note: Option<String>,
+    pub(super) note: Option<String>,
 }
 
 /// The answer of `POST /v1/labels`.
@@ -55,22 +58,27 @@ pub(crate) struct LabelReply {
     request_body = NewLabel, responses((status = 200, description = "Durable and visible", body = LabelReply)))]
 pub(crate) async fn put(auth: Authorized<Review>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
     let new: NewLabel = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    Ok(answer(&keep(&app, Arc::clone(&auth.key.name), &new).await?))
+}
+
+/// Keeps a label in the name of a key. Durable and visible once `Ok`.
+pub(super) async fn keep(app: &App, actor: Arc<str>, new: &NewLabel) -> Result<LabelReply, Problem> {
     let now = clock::now();
     let kind = parse_kind(&new.entity_kind)?;
     let entity = app.verdicts.entity_name(kind, &new.entity, now)?;
     let id = Uuid::now_v7().to_string();
-    let rows = rows(&new, kind, &entity, &id, now)?;
+    let rows = rows(new, kind, &entity, &id, now)?;
     // First, so that no label is without its line; a line whose label is not in the table tells of one that was refused.
-    let (noted, key) = (app.clone(), Arc::clone(&auth.key));
+    let (noted, by) = (app.clone(), Arc::clone(&actor));
     let detail = json!({"label_id": id, "entity_kind": kind.name(), "entity": entity, "label": new.label});
-    blocking(move || noted.control.note(By { actor: &key.name, at: now }, "label.set", &detail)).await??;
-    let receipt = app.ingest.append(&auth.key.name, Judged { rows, received: 1, rejects: Vec::new() }).await?;
-    Ok(answer(&LabelReply { id, receipt: receipt.id }))
+    blocking(move || noted.control.note(By { actor: &by, at: now }, "label.set", &detail)).await??;
+    let receipt = app.ingest.append(&actor, Judged { rows, received: 1, rejects: Vec::new() }).await?;
+    Ok(LabelReply { id, receipt: receipt.id })
 }
 
 fn rows(new: &NewLabel, kind: EntityKind, entity: &str, id: &str, now: i64) -> Result<Rows, Problem> {
-    if !LABELS.contains(&new.label.as_str()) {
-        return Err(Problem::invalid(format!("label must be one of {}", LABELS.join(", "))));
+    if !LABELS.contains(&new.label.as_str()) && new.label != WITHDRAWN {
+        return Err(Problem::invalid(format!("label must be one of {} or {WITHDRAWN}", LABELS.join(", "))));
     }
     let effective_at = match &new.effective_at {
         None | Some(Value::Null) => now,

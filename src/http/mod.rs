@@ -40,6 +40,7 @@ mod stack;
 mod status;
 mod stream;
 mod tables;
+mod undo;
 mod verdict;
 mod workers;
 
@@ -65,6 +66,7 @@ pub(crate) use peer::Peer;
 pub(crate) use router::router;
 pub(crate) use session::Sessions;
 pub(crate) use stream::STREAMS_MAX;
+pub(crate) use undo::Pasts;
 pub(crate) use workers::Workers;
 
 use crate::artifacts::Artifacts;
@@ -113,6 +115,8 @@ pub(crate) struct Weir {
     pub(crate) streams: Arc<Semaphore>,
     /// The latest figures of the Overview.
     pub(crate) overview: Overview,
+    /// What people decided on pages in the last hour, so that it can be undone.
+    pub(crate) pasts: Pasts,
     /// Backtests under way.
     pub(crate) backtests: Runner,
     /// How bodies are read.

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -95,20 +96,28 @@ pub(crate) async fn decision(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let asked: Explained = address::parameters(&uri)?;
+    Ok(json(&find_decision(&app, &id, asked.explain.unwrap_or_default()).await?))
+}
+
+/// Returns a decision with as much of its reasons as is asked for.
+///
+/// # Errors
+/// Not found.
+pub(super) async fn find_decision(app: &App, id: &str, explain: Explain) -> Result<Value, Problem> {
     let id: Uuid = id.parse().map_err(|_| Problem::not_found("this is not the id of a decision"))?;
     let mut decision = match app.verdicts.decision(id, clock::now()) {
         Some(decision) => serde_json::to_value(decision.detailed()).map_err(Problem::internal)?,
         None => {
-            let kept = recorded::decision(&app, id).await?;
+            let kept = recorded::decision(app, id).await?;
             kept.ok_or_else(|| Problem::not_found("there is no decision of this id"))?
         }
     };
-    match asked.explain.unwrap_or_default() {
+    match explain {
         Explain::None => ["reasons", "shadow"].into_iter().for_each(|list| decision[list] = serde_json::json!([])),
         Explain::Codes => {}
-        Explain::Rows => Evidence::new(app).add_to(&mut decision).await,
+        Explain::Rows => Evidence::new(app.clone()).add_to(&mut decision).await,
     }
-    Ok(json(&decision))
+    Ok(decision)
 }
 
 #[derive(Deserialize)]

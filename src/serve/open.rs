@@ -20,7 +20,7 @@ use crate::boards::Boards;
 use crate::clock;
 use crate::config::Config;
 use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts, Scopes};
-use crate::http::{BodyReader, Overview, STREAMS_MAX, Sessions, Weir, Workers};
+use crate::http::{BodyReader, Overview, Pasts, STREAMS_MAX, Sessions, Weir, Workers};
 use crate::issues::Issues;
 use crate::own_queries::{self, OwnQueries};
 use crate::rulebook::Rulebook;
@@ -94,6 +94,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         verdicts,
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         overview: Overview::default(),
+        pasts: Pasts::default(),
         metrics,
         is_demo: options.is_demo,
         started_at: now,

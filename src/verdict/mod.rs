@@ -4,7 +4,7 @@
 //! them (`links.rs`), have hits, snoozes (`snoozes.rs`) and overrides (`overrides.rs`) that fold into an answer
 //! (`fold.rs`) under the policy (`policy.rs`) and its limits (`charges.rs`, `limits.rs`). The decision (`decisions.rs`)
 //! is remembered for repeats (`recent.rs`) and recorded behind the answer's back (`recorder.rs`). `decide.rs` is the
-//! path itself.
+//! path itself. `standing.rs` tells people how one entity stands.
 //!
 //! Nothing here waits for disk, for SQL, or for a lock held across either, but for what says so: the changes of
 //! overrides and snoozes. Nothing here is async but [`VerdictService::run`].
@@ -26,6 +26,7 @@ mod recorder;
 mod request;
 mod restrictions;
 mod snoozes;
+mod standing;
 
 use std::collections::HashSet;
 use std::hash::RandomState;
@@ -56,6 +57,7 @@ pub(crate) use recorder::AppendOwn;
 pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Explain, Pseudonyms, Text, VerdictRequest};
 pub(crate) use restrictions::{EntityState, Restriction};
 pub(crate) use snoozes::Snooze;
+pub(crate) use standing::Why;
 
 /// For how long a `request_id` is answered with the same decision, and a decision is found by its id.
 const REMEMBERED_US: i64 = 10 * 60 * 1_000_000;

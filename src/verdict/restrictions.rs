@@ -52,7 +52,8 @@ impl Restriction {
         }
     }
 
-    fn of_hit(hit: &Hit) -> Option<Self> {
+    /// Returns the restriction that a live hit is; none where it only adds points.
+    pub(super) fn of_hit(hit: &Hit) -> Option<Self> {
         let capped = hit.browser_facts || is_address(hit.entity_kind);
         let verdict = match hit.verdict {
             Restraint::None => return None,

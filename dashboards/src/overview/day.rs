@@ -3,8 +3,9 @@
 
 use askama::Template;
 
+use crate::reason::{entity_address, short_id};
 use crate::trend::Spark;
-use crate::unit::{Unit, shortened_id};
+use crate::unit::Unit;
 use crate::{PageError, Panel, address, figure, moment};
 
 /// The last day. Shape: `overview_day.html`.
@@ -189,7 +190,7 @@ impl Change {
                     component => ("component", component),
                 };
                 let words = if kind == "component" { "See who hangs together" } else { "See why" };
-                (words.to_owned(), format!("/e/{}/{}", address::encode(kind), address::encode(id)))
+                (words.to_owned(), entity_address(kind, id))
             }
         }
     }
@@ -278,12 +279,12 @@ impl LatestVerdict {
 
     /// Returns the id, shortened.
     pub fn short(&self) -> String {
-        shortened_id(&self.who.1)
+        short_id(&self.who.1)
     }
 
     /// Returns where the one that was named is shown.
     pub fn link(&self) -> String {
-        format!("/e/{}/{}", address::encode(&self.who.0), address::encode(&self.who.1))
+        entity_address(&self.who.0, &self.who.1)
     }
 }
 

@@ -3,7 +3,7 @@ const line = document.querySelector("[data-live]");
 const text = document.querySelector("[data-live-text]");
 const button = document.querySelector("[data-live-button]");
 const notice = document.querySelector("[data-live-notice]");
-const content = document.querySelector("#overview");
+const content = document.querySelector("[data-live-content]");
 
 let paused = false;
 let ended = false;
@@ -17,7 +17,7 @@ const show = (state, words) => {
 
 const stale = (words, link) => {
   content.classList.add("is-stale");
-  const message = `${words} These numbers are as of ${asOf()}.`;
+  const message = `${words} ${content.dataset.liveContent} as of ${asOf()}.`;
   if (notice.dataset.message === message) return;
   notice.dataset.message = message;
   notice.replaceChildren(message);

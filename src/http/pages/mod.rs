@@ -1,10 +1,16 @@
-//! What people see: signing in and out, the Overview, the issues, and the static files. The pages themselves are
+//! What people see: signing in and out, the Overview, the issues, verdicts and whom they are about, and the static files. The pages themselves are
 //! `dashboards`'; here is who may look, and what is asked for them.
 
 mod board;
+mod decided;
+mod entity;
 mod issue;
 mod issues;
+mod queue;
+mod reasons;
+mod restrictions;
 pub(in crate::http) mod rows;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -21,9 +27,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub(crate) use board::{board, board_fragment, board_panel, boards};
+pub(crate) use decided::undo;
+pub(crate) use entity::{decide as decide_entity, entity, evidence};
 pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
 pub(in crate::http) use issues::reason;
 pub(crate) use issues::{decide as decide_issues, issues};
+pub(crate) use queue::{decide as decide_waiting, review};
+pub(crate) use restrictions::{restrictions, revoke};
+pub(crate) use verdicts::{decision, verdicts, verdicts_fragment};
 
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
@@ -51,11 +62,17 @@ fn frame(key: Option<&Key>) -> Frame {
 /// page that says what is needed.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
-    let Some(key) = app.sessions.key(headers, &app.keyring, clock::now()) else {
-        let next = uri.path_and_query().map_or("/", |next| next.as_str());
-        return Err(sign_in_form(headers, next));
-    };
+    let key = visitor(app, headers, uri)?;
     if key.scopes.has(Scope::Query) { Ok(key) } else { Err(forbidden(&key, "query")) }
+}
+
+/// Returns the key of whoever is signed in; else the form to sign in, which leads back. What the key may see is the page's to say.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn visitor(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    app.sessions.key(headers, &app.keyring, clock::now()).ok_or_else(|| {
+        let next = uri.path_and_query().map_or("/", |next| next.as_str());
+        sign_in_form(headers, next)
+    })
 }
 
 fn forbidden(key: &Key, scope: &str) -> Response {
