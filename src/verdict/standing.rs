@@ -80,3 +80,48 @@ impl VerdictService {
         found.filter(|found| found.verdict > Verdict::Allow).max_by_key(|found| found.verdict)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use queries::{Mode, Restraint};
+
+    use super::super::fixtures::{House, NOW, decree, hit};
+    use super::*;
+    use Verdict::{Allow, Block, Throttle};
+
+    /// How an account stands, beside what a request that names it alone is answered.
+    fn stands(house: &House, account: &str) -> (Verdict, Verdict) {
+        let state = house.service.entity(EntityKind::Account, account, NOW);
+        let asked = house.ask(&format!(r#"{{"action":"generate","account_id":"{account}","dry_run":true}}"#));
+        (house.service.standing(EntityKind::Account, &state, NOW).verdict, asked.verdict)
+    }
+
+    #[test]
+    fn an_entity_stands_as_it_is_answered() {
+        let house = House::new("");
+        let account = |rule: &str, entity: &str| hit(rule, EntityKind::Account, entity);
+        let component = Some("c1".into());
+        let hits = [
+            account("throttles", "a1"),
+            Hit { verdict: Restraint::Block, ..account("blocks", "a2") },
+            Hit { verdict: Restraint::Block, browser_facts: true, ..account("browser", "a3") },
+            Hit { verdict: Restraint::None, points: 60, ..account("points", "a4") },
+            Hit { verdict: Restraint::None, points: 90, ..account("many", "a5") },
+            Hit { verdict: Restraint::None, points: 90, browser_facts: true, ..account("claims", "a6") },
+            Hit { mode: Mode::Shadow, verdict: Restraint::Block, ..account("shadow", "a7") },
+            Hit { mode: Mode::Shadow, component, ..account("ring", "a8") },
+            Hit { verdict: Restraint::Block, ..account("blocks", "a9") },
+        ];
+        hits.into_iter().for_each(|hit| house.hits.put(Arc::new(hit)));
+        for word in
+            [decree(EntityKind::Component, "c1", Verdict::Block), decree(EntityKind::Account, "a9", Verdict::Allow)]
+        {
+            house.service.overrides().put(word, NOW).unwrap();
+        }
+        let expected = [Throttle, Block, Throttle, Throttle, Block, Throttle, Allow, Block, Allow, Allow];
+        for (number, verdict) in (1..).zip(expected) {
+            let account = format!("a{number}");
+            assert_eq!(stands(&house, &account), (verdict, verdict), "{account}");
+        }
+    }
+}

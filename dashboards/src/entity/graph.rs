@@ -12,10 +12,10 @@ const COLUMN_MAX: usize = 16;
 /// The columns, from left to right; a kind that is none of these comes first.
 const COLUMNS: [&str; 6] = ["guest", "account", "device", "card", "email", "component"];
 /// The geometry of the drawing, in pixels.
-const BOX_WIDTH: usize = 156;
+const BOX_WIDTH: usize = 168;
 const BOX_HEIGHT: usize = 24;
 const ROW_STEP: usize = 32;
-const COLUMN_STEP: usize = 228;
+const COLUMN_STEP: usize = 240;
 const HEAD: usize = 28;
 
 /// One entity that is linked.
