@@ -72,6 +72,7 @@ use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
 use crate::issues::Issues;
 use crate::own_queries::OwnQueries;
+use crate::pace::Pace;
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -109,6 +110,8 @@ pub(crate) struct Weir {
     pub(crate) streams: Arc<Semaphore>,
     /// The latest figures of the Overview.
     pub(crate) overview: Overview,
+    /// How fast things go.
+    pub(crate) pace: Pace,
     /// Backtests under way.
     pub(crate) backtests: Runner,
     /// How bodies are read.

@@ -22,6 +22,7 @@ use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts
 use crate::http::{BodyReader, Overview, STREAMS_MAX, Sessions, Weir, Workers};
 use crate::issues::Issues;
 use crate::own_queries::{self, OwnQueries};
+use crate::pace::Pace;
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, Parts, Policy, VerdictService};
 
@@ -92,6 +93,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         verdicts,
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         overview: Overview::default(),
+        pace: Pace::default(),
         metrics,
         started_at: now,
         config,

@@ -3,7 +3,7 @@ const line = document.querySelector("[data-live]");
 const text = document.querySelector("[data-live-text]");
 const button = document.querySelector("[data-live-button]");
 const notice = document.querySelector("[data-live-notice]");
-const content = document.querySelector("#overview");
+const content = document.querySelector("[hx-trigger*='weir:refresh']");
 
 let paused = false;
 let ended = false;
