@@ -144,6 +144,8 @@ pub struct Sample {
     pub environment: String,
     /// Who met it: account, else guest, else session.
     pub person: String,
+    /// The session it happened in; empty for none.
+    pub session: String,
     /// Browser and operating system.
     pub client: String,
 }

@@ -42,7 +42,8 @@ impl ProblemPage {
             status: 403,
             title: "This key may not see that".to_owned(),
             message: format!("The page needs a key with the scope {scope}."),
-            hint: "Sign out and sign in with another key, or ask an administrator for one.".to_owned(),
+            hint: "Sign out and sign in with a key that has it. Whoever has a key with the scope admin makes one under Settings, or with weir keys create NAME --scope SCOPE."
+                .to_owned(),
             back: "/".to_owned(),
         }
     }

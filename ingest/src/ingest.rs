@@ -30,7 +30,7 @@ use crate::row::Rows;
 use crate::writer::{Epoch, Gauges, Job, Observer, Open, Reply, Request, SealLimits, Writer};
 
 const QUEUE_JOBS: usize = 8 * 1024;
-const QUEUE_BYTES_MAX: u64 = 128 << 20;
+pub(crate) const QUEUE_BYTES_MAX: u64 = 128 << 20;
 const MAINTENANCE: Duration = Duration::from_secs(2);
 /// Every so many maintenance rounds the dedupe files are looked after.
 const DEDUPE_ROUNDS: u32 = 5;

@@ -139,6 +139,25 @@ impl Kind {
         })
     }
 
+    /// Says what a row is, in a sentence without a stop.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Usage => "something a person or the app did: a generation, a page view, a request",
+            Self::Errors => "one error as it happened, with its stack",
+            Self::Devices => "a snapshot of a client: screen, languages, signs of automation",
+            Self::Logs => "one log record, or what a person wrote about an error",
+            Self::Credits => "one entry of a wallet: granted, spent, refunded, expired",
+            Self::Payments => "one billing fact: an attempt, a subscription, a dispute",
+            Self::Identities => "one fact of who is who: a sign-up, a login, a guest bound to an account",
+            Self::Sessions => "an update of a session, which repeats its whole state",
+            Self::Hits => "a rule found something, or that ended",
+            Self::Verdicts => "one decision as it was answered, with its reasons",
+            Self::Labels => "what turned out true of an entity, as a person or the payment provider told",
+            Self::Rejects => "one event that was refused, scrubbed, with the reason",
+        }
+    }
+
     /// Tells whether a public (browser) key may send this kind to `/v1/events`.
     #[must_use]
     pub const fn public_may_send(self) -> bool {

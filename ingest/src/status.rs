@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::client_drops::DropsByCategory;
 use crate::dedupe::DedupeStatus;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, QUEUE_BYTES_MAX};
 use crate::outcome::Tally;
 
 /// One table's state.
@@ -49,6 +49,10 @@ pub struct Status {
     pub outcomes: BTreeMap<String, Tally>,
     /// By key name, what its clients say that they dropped themselves, since the start: by category, by reason.
     pub dropped_by_clients: BTreeMap<String, DropsByCategory>,
+    /// Bytes of rows that wait for the log's writer.
+    pub queued_bytes: u64,
+    /// Bytes that may wait; beyond them events are refused with 503.
+    pub queued_bytes_max: u64,
     /// Bytes of unflushed rows in memory.
     pub unflushed_bytes: u64,
     /// Age of the oldest unflushed row, milliseconds; 0 when there is none.
@@ -113,6 +117,8 @@ impl Ingest {
             tables: tables.collect(),
             outcomes: tallies.iter().map(|(key, tally)| (key.to_string(), *tally)).collect(),
             dropped_by_clients: self.client_drops.by_key(),
+            queued_bytes: gauges.queued_bytes.load(Ordering::Relaxed),
+            queued_bytes_max: QUEUE_BYTES_MAX,
             unflushed_bytes: gauges.unflushed_bytes.load(Ordering::Relaxed),
             unflushed_age_ms: age_us as u64 / 1_000,
             dedupe: self.dedupe.status(),

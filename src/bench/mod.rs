@@ -15,7 +15,6 @@ mod query;
 mod report;
 mod rules;
 mod server;
-mod server_side;
 mod verdict;
 mod yardstick;
 

@@ -12,7 +12,7 @@ use super::load::{Load, Pace, Traffic, drive};
 use super::process::mib;
 use super::report::Report;
 use super::server::{Scratch, Server};
-use super::server_side::Buckets;
+use crate::histogram::Buckets;
 
 /// Events a request, and connections, of the ingest beside verdicts.
 const INGEST_BATCH: usize = 500;
@@ -176,7 +176,10 @@ impl Bench {
     }
 
     async fn costed(&self, asked: &Server, pace: Pace) -> anyhow::Result<Costed> {
-        let decided = || Buckets::of(&self.server, "weir_verdict_seconds");
+        let decided = async || {
+            let metrics = self.server.get("/metrics").await?;
+            anyhow::Ok(Buckets::read(&metrics, "weir_verdict_seconds"))
+        };
         let (before, decided_before) = (asked.usage()?, decided().await?);
         let load = drive(asked.address, Arc::clone(&self.asking), pace).await?;
         let cpu_us = (asked.usage()?.cpu_us - before.cpu_us) as f64 / load.requests.max(1) as f64;

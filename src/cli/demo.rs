@@ -9,7 +9,7 @@ use clap::Args;
 use ingest::{ImportOrigin, Sender, Source, Trust};
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Origin};
 use crate::control::Scopes;
 use crate::http::Weir;
 use crate::serve::{self, Options};
@@ -41,6 +41,9 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     let mut config = Config::default();
     config.server.data = dir;
     config.server.listen = args.listen;
+    for key in ["data", "listen"] {
+        config.origins.note("server", key, Origin::CommandLine);
+    }
     let key = KEY.parse().map_err(anyhow::Error::msg)?;
     let options = Options { fixed_keys: vec![(key, Scopes::ALL)], is_demo: true, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));

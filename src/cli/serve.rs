@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::misuse;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Origin};
 use crate::control::{KeyText, Scopes};
 use crate::serve::{self, Options};
 
@@ -66,12 +66,20 @@ pub(super) fn config_of(args: &ServeArgs) -> anyhow::Result<Config> {
     let mut config = config::load(args.config.as_deref(), std::env::vars())?;
     if let Some(data) = &args.data {
         config.server.data.clone_from(data);
+        config.origins.note("server", "data", Origin::CommandLine);
     }
     if let Some(listen) = args.listen {
         config.server.listen = listen;
+        config.origins.note("server", "listen", Origin::CommandLine);
     }
-    config.rules.dirs.extend(args.rules.iter().cloned());
-    config.dashboards.dirs.extend(args.dashboards.iter().cloned());
+    if !args.rules.is_empty() {
+        config.rules.dirs.extend(args.rules.iter().cloned());
+        config.origins.note("rules", "dirs", Origin::CommandLine);
+    }
+    if !args.dashboards.is_empty() {
+        config.dashboards.dirs.extend(args.dashboards.iter().cloned());
+        config.origins.note("dashboards", "dirs", Origin::CommandLine);
+    }
     Ok(config)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Origin, Origins};
 
 /// A configuration that cannot be used. The program exits with 2.
 #[derive(Debug, Error)]
@@ -33,17 +33,27 @@ pub(crate) fn load(
     path: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
+    let mut origins = Origins::default();
     let config = match path {
         None => Config::default(),
         Some(path) => {
             let text = fs::read_to_string(path)
                 .map_err(|source| ConfigError::Unreadable { path: path.to_path_buf(), source })?;
-            read(path, &text)?
+            let config = read(path, &text)?;
+            origins.note_file(path, &text);
+            config
         }
     };
     let mut variables: Vec<(String, String)> = environment.collect();
     variables.sort();
-    variables.into_iter().try_fold(config, |config, (name, value)| override_with(config, &name, &value))
+    for (name, _) in &variables {
+        if let Some((section, key)) = place_in_file(name) {
+            origins.note(&section, &key, Origin::Environment(name.clone()));
+        }
+    }
+    let config =
+        variables.into_iter().try_fold(config, |config, (name, value)| override_with(config, &name, &value))?;
+    Ok(Config { origins, ..config })
 }
 
 fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
@@ -61,16 +71,17 @@ fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
     }
 }
 
+/// Returns the section and the key that a variable stands for, if it is one of ours.
+fn place_in_file(name: &str) -> Option<(String, String)> {
+    let (section, key) = name.strip_prefix("WEIR_")?.split_once('_')?;
+    // Kubernetes sets SERVICE_ and PORT variables of its own for a service that is called `weir-server`.
+    let is_ours = SECTIONS.contains(&section) && !key.starts_with("SERVICE_") && !key.starts_with("PORT");
+    is_ours.then(|| (section.to_lowercase(), key.to_lowercase()))
+}
+
 fn override_with(config: Config, name: &str, raw: &str) -> Result<Config, ConfigError> {
     let wrong = |message: String| ConfigError::Environment { name: name.to_owned(), message };
-    let Some((section, key)) = name.strip_prefix("WEIR_").and_then(|rest| rest.split_once('_')) else {
-        return Ok(config);
-    };
-    // Kubernetes sets SERVICE_ and PORT variables of its own for a service that is called `weir-server`.
-    if !SECTIONS.contains(&section) || key.starts_with("SERVICE_") || key.starts_with("PORT") {
-        return Ok(config);
-    }
-    let (section, key) = (section.to_lowercase(), key.to_lowercase());
+    let Some((section, key)) = place_in_file(name) else { return Ok(config) };
     let table = Table::try_from(&config).map_err(|error| wrong(error.to_string()))?;
     let mut first_error = None;
     for value in readings(raw) {

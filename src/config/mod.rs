@@ -4,6 +4,7 @@
 mod check;
 mod load;
 mod network;
+mod origin;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use check::{CHECK_FIELDS, Check};
 pub(crate) use load::{ConfigError, load};
 pub(crate) use network::Network;
+pub(crate) use origin::{InForce, Origin, Origins};
 
 use crate::artifacts::ArtifactLimits;
 
@@ -34,6 +36,9 @@ pub(crate) struct Config {
     pub(crate) check: Check,
     pub(crate) ids: Ids,
     pub(crate) artifacts: Artifacts,
+    /// Where the values come from.
+    #[serde(skip)]
+    pub(crate) origins: Origins,
 }
 
 /// `[server]`: where it listens and what a connection may cost.

@@ -59,6 +59,19 @@ pub(crate) struct AuditLine {
     hash: [u8; 32],
 }
 
+/// Which lines somebody asks for; none: any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AuditFilter {
+    /// Only lines before this place.
+    pub(crate) before: Option<i64>,
+    /// Only what this key did, or `weir`, `file`, `command`.
+    pub(crate) actor: Option<String>,
+    /// Only this was done.
+    pub(crate) action: Option<String>,
+    /// Only lines whose detail names this: an entity, a rule, an issue, a key.
+    pub(crate) entity: Option<String>,
+}
+
 impl Serialize for AuditLine {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let detail: Option<Value> = self.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok());
@@ -68,12 +81,17 @@ impl Serialize for AuditLine {
         fields.serialize_field("actor", &self.actor)?;
         fields.serialize_field("action", &self.action)?;
         fields.serialize_field("detail", &detail)?;
-        fields.serialize_field("hash", blake3::Hash::from_bytes(self.hash).to_hex().as_str())?;
+        fields.serialize_field("hash", &self.hash_text())?;
         fields.end()
     }
 }
 
 impl AuditLine {
+    /// Returns the line's hash, as hexadecimal text.
+    pub(crate) fn hash_text(&self) -> String {
+        blake3::Hash::from_bytes(self.hash).to_hex().to_string()
+    }
+
     fn commitment(salt: &[u8; 32], detail: &str) -> [u8; 32] {
         *blake3::keyed_hash(salt, detail.as_bytes()).as_bytes()
     }
@@ -155,13 +173,35 @@ impl Control {
     }
 
     /// Returns lines, the newest first; those before a place, if one is given.
+    #[cfg(test)]
     pub(crate) fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditLine>, ControlError> {
+        self.audit_of(&AuditFilter { before, ..AuditFilter::default() }, limit)
+    }
+
+    /// Returns lines that pass a filter, the newest first.
+    pub(crate) fn audit_of(&self, filter: &AuditFilter, limit: u32) -> Result<Vec<AuditLine>, ControlError> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "select seq, at, actor, action, detail, salt, commitment, hash from audit where seq < ?1 order by seq desc limit ?2",
+            "select seq, at, actor, action, detail, salt, commitment, hash from audit
+             where seq < ?1 and (?2 is null or actor = ?2) and (?3 is null or action = ?3)
+                and (?4 is null or exists (select 1 from json_tree(audit.detail) where atom = ?4))
+             order by seq desc limit ?5",
         )?;
-        let lines = statement.query_map(params![before.unwrap_or(i64::MAX), limit], AuditLine::read)?;
-        Ok(lines.collect::<Result<_, _>>()?)
+        let AuditFilter { before, actor, action, entity } = filter;
+        let given = params![before.unwrap_or(i64::MAX), actor, action, entity, limit];
+        Ok(statement.query_map(given, AuditLine::read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns who has done something, and what was done, each once and in order: what a filter can ask for.
+    pub(crate) fn audit_words(&self) -> Result<(Vec<String>, Vec<String>), ControlError> {
+        let connection = self.connection();
+        let words = |sql: &str| -> Result<Vec<String>, ControlError> {
+            let mut statement = connection.prepare(sql)?;
+            let words = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok(words)
+        };
+        let actors = words("select distinct actor from audit order by actor limit 1000")?;
+        Ok((actors, words("select distinct action from audit order by action limit 1000")?))
     }
 
     /// Returns the detail of the newest line about an action.
@@ -261,6 +301,28 @@ mod tests {
         assert_eq!(control.verify_audit().unwrap(), Ok(4));
         assert_eq!(control.last_noted("label.set").unwrap(), Some(json!({"entity": "acct_4"})));
         assert_eq!(Control::in_memory().verify_audit().unwrap(), Ok(0));
+    }
+
+    #[test]
+    fn lines_are_found_by_who_did_what_to_whom() {
+        let control = control();
+        control.note(By::file(5), "policy.changed", &json!({"version": "v1", "of": {"rules": ["acct_2"]}})).unwrap();
+        control.note(By::file(6), "policy.changed", &json!("a text")).unwrap();
+        let found = |filter: AuditFilter| -> Vec<i64> {
+            control.audit_of(&filter, 10).unwrap().into_iter().map(|line| line.seq).collect()
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(found(AuditFilter { actor: text("file"), ..AuditFilter::default() }), [6, 5]);
+        assert_eq!(found(AuditFilter { action: text("label.set"), before: Some(3), ..AuditFilter::default() }), [2, 1]);
+        assert_eq!(
+            found(AuditFilter { entity: text("acct_2"), ..AuditFilter::default() }),
+            [5, 2],
+            "wherever it stands"
+        );
+        assert!(found(AuditFilter { entity: text("acct"), ..AuditFilter::default() }).is_empty(), "whole names alone");
+        assert!(found(AuditFilter { entity: text("' or 1=1 --"), ..AuditFilter::default() }).is_empty());
+        let (actors, actions) = control.audit_words().unwrap();
+        assert_eq!((actors.join(" "), actions.join(" ")), ("file ops".into(), "label.set policy.changed".into()));
     }
 
     #[test]

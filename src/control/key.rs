@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use ingest::Purpose;
 use rand::RngExt;
@@ -222,6 +223,8 @@ pub(crate) struct Key {
     pub(crate) rate: Option<Rate>,
     /// What is left of the rate.
     pub(crate) quota: Arc<Quota>,
+    /// When it was last used.
+    pub(crate) used: Arc<LastUse>,
     /// Purposes whose columns its SQL may read.
     pub(crate) purposes: Purposes,
     /// When it was made, microseconds.
@@ -230,7 +233,51 @@ pub(crate) struct Key {
     pub(crate) expires_at: Option<i64>,
 }
 
+/// When a key was last used, exact to a second: requests meet it in memory, and it is written down now and then.
+#[derive(Debug, Default)]
+pub(crate) struct LastUse {
+    at: AtomicI64,
+    written: AtomicI64,
+}
+
+impl LastUse {
+    const GRAIN_US: i64 = 1_000_000;
+
+    /// Makes one of what was written down.
+    pub(crate) fn written_at(at: Option<i64>) -> Self {
+        let at = at.unwrap_or(0);
+        Self { at: AtomicI64::new(at), written: AtomicI64::new(at) }
+    }
+
+    /// Notes a use.
+    pub(crate) fn note(&self, now: i64) {
+        // Most requests of a busy key only read.
+        if now - self.at.load(Ordering::Relaxed) >= Self::GRAIN_US {
+            self.at.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the last use; none if there never was one.
+    pub(crate) fn at(&self) -> Option<i64> {
+        Some(self.at.load(Ordering::Relaxed)).filter(|at| *at > 0)
+    }
+
+    /// Returns the last use if it was not written down yet, and takes it as written.
+    pub(crate) fn take_unwritten(&self) -> Option<i64> {
+        let at = self.at()?;
+        (self.written.swap(at, Ordering::Relaxed) != at).then_some(at)
+    }
+}
+
 impl Key {
+    /// The ids of keys that were given at start begin so.
+    pub(crate) const FIXED_PREFIX: &str = "fixed_";
+
+    /// Tells whether the key was given at start, and is revoked there.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.id.starts_with(Self::FIXED_PREFIX)
+    }
+
     /// Tells whether a page of this origin may use the key.
     pub(crate) fn allows_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(origin))

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use subtle::ConstantTimeEq;
 
 use super::audit::By;
-use super::key::{Key, KeyText, Purposes, Scopes};
+use super::key::{Key, KeyText, LastUse, Purposes, Scopes};
 use super::keys::{NewKey, StoredKey, hash_secret};
 use super::rate::Quota;
 use super::{Control, ControlError};
@@ -44,12 +44,25 @@ impl Keyring {
         let keys = self.keys.load();
         let key = keys.get(name)?;
         let matches: bool = key.hash.ct_eq(&hash).into();
-        (matches && key.expires_at.is_none_or(|end| now < end)).then(|| Arc::clone(key))
+        (matches && key.expires_at.is_none_or(|end| now < end)).then(|| {
+            key.used.note(now);
+            Arc::clone(key)
+        })
     }
 
     /// Returns the key of this name, unless it has expired.
     pub(crate) fn by_name(&self, name: &str, now: i64) -> Option<Arc<Key>> {
-        self.keys.load().get(name).filter(|key| key.expires_at.is_none_or(|end| now < end)).cloned()
+        let key = self.keys.load().get(name).filter(|key| key.expires_at.is_none_or(|end| now < end)).cloned()?;
+        key.used.note(now);
+        Some(key)
+    }
+
+    /// Writes down when keys were last used, where that changed. Waits for the control database.
+    pub(crate) fn write_uses(&self) -> Result<(), ControlError> {
+        let keys = self.keys.load();
+        let unwritten = keys.values().filter_map(|key| Some((key.id.as_str(), key.used.take_unwritten()?)));
+        let uses: Vec<(&str, i64)> = unwritten.collect();
+        if uses.is_empty() { Ok(()) } else { self.control.note_uses(&uses) }
     }
 
     /// Returns all keys, by name.
@@ -92,7 +105,10 @@ impl Keyring {
         for key in stored {
             let name: Arc<str> = key.spec.name.as_str().into();
             let quota = before.get(&name).map_or_else(Arc::default, |key| Arc::clone(&key.quota));
-            keys.insert(Arc::clone(&name), Arc::new(live_key(key, name, quota)));
+            // The quota is the name's, so that nobody gets a new one by making the key again; a use is the key's own.
+            let same = before.get(&name).filter(|known| known.id == key.id).map(|known| Arc::clone(&known.used));
+            let used = same.unwrap_or_else(|| Arc::new(LastUse::written_at(key.last_used_at)));
+            keys.insert(Arc::clone(&name), Arc::new(live_key(key, name, quota, used)));
         }
         for key in &self.fixed {
             keys.insert(Arc::clone(&key.name), Arc::clone(key));
@@ -102,21 +118,22 @@ impl Keyring {
     }
 }
 
-fn live_key(stored: StoredKey, name: Arc<str>, quota: Arc<Quota>) -> Key {
-    let StoredKey { id, hash, created_at, spec } = stored;
+fn live_key(stored: StoredKey, name: Arc<str>, quota: Arc<Quota>, used: Arc<LastUse>) -> Key {
+    let StoredKey { id, hash, created_at, spec, last_used_at: _ } = stored;
     let NewKey { scopes, origins, rate, purposes, expires_at, .. } = spec;
-    Key { id, name, hash, scopes, origins, rate, quota, purposes, created_at, expires_at }
+    Key { id, name, hash, scopes, origins, rate, quota, used, purposes, created_at, expires_at }
 }
 
 fn fixed_key(text: &KeyText, scopes: Scopes, hash_key: &[u8; 32], now: i64) -> Key {
     Key {
-        id: format!("fixed_{}", text.name),
+        id: format!("{}{}", Key::FIXED_PREFIX, text.name),
         name: text.name.as_str().into(),
         hash: hash_secret(hash_key, &text.secret),
         scopes,
         origins: Vec::new(),
         rate: None,
         quota: Arc::default(),
+        used: Arc::default(),
         purposes: Purposes::ALL,
         created_at: now,
         expires_at: None,
@@ -151,6 +168,24 @@ mod tests {
         assert!(ring.authenticate("wk_nobody_0123456789abcdef", 1).is_none());
         assert!(ring.revoke(&stored.id, By::weir(2)).unwrap());
         assert!(ring.authenticate(&text, 1).is_none(), "revoked at once");
+    }
+
+    #[test]
+    fn the_last_use_of_a_key_outlives_a_restart_but_not_the_key() {
+        let control = Arc::new(Control::in_memory());
+        let load = || Keyring::load(Arc::clone(&control), &[], 1).unwrap();
+        let ring = load();
+        let (stored, text) = ring.create(new_key("bi", None), By::weir(1)).unwrap();
+        assert_eq!(ring.list()[0].used.at(), None);
+        ring.authenticate(&text.to_string(), 5_000_000);
+        ring.authenticate(&text.to_string(), 5_400_000);
+        ring.write_uses().unwrap();
+        ring.create(new_key("other", None), By::weir(1)).unwrap();
+        assert_eq!(ring.list()[0].used.at(), Some(5_000_000), "another key changed nothing");
+        assert_eq!(load().list()[0].used.at(), Some(5_000_000));
+        ring.revoke(&stored.id, By::weir(2)).unwrap();
+        ring.create(new_key("bi", None), By::weir(3)).unwrap();
+        assert_eq!(ring.list()[0].used.at(), None, "a new key of the same name was never used");
     }
 
     #[test]

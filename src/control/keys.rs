@@ -34,6 +34,8 @@ pub(crate) struct StoredKey {
     pub(crate) hash: [u8; 32],
     /// When it was made, microseconds.
     pub(crate) created_at: i64,
+    /// When it was last used, as far as that was written down, microseconds.
+    pub(crate) last_used_at: Option<i64>,
     /// The rest.
     pub(crate) spec: NewKey,
 }
@@ -57,7 +59,7 @@ impl Control {
         check_name(&new.name).map_err(ControlError::Invalid)?;
         let text = KeyText::generate(&new.name);
         let hash = hash_secret(hash_key, &text.secret);
-        let stored = StoredKey { id: random_id("key_"), hash, created_at: by.at, spec: new };
+        let stored = StoredKey { id: random_id("key_"), hash, created_at: by.at, last_used_at: None, spec: new };
         let spec = &stored.spec;
         let detail = json!({"id": stored.id, "name": spec.name, "scopes": spec.scopes.names()});
         let inserted = self.change(by, "key.created", &detail, |transaction| {
@@ -88,10 +90,20 @@ impl Control {
     pub(crate) fn keys(&self) -> Result<Vec<StoredKey>, ControlError> {
         let connection = self.connection();
         let mut statement = connection.prepare(
-            "select id, name, hash, scopes, origins, rate, purposes, created_at, expires_at from keys order by name",
+            "select id, name, hash, scopes, origins, rate, purposes, created_at, expires_at, last_used_at from keys order by name",
         )?;
         let keys = statement.query_map([], read_key)?.collect::<Result<_, _>>()?;
         Ok(keys)
+    }
+
+    /// Writes down when keys were last used. That is no decision, and has no line in the audit log.
+    pub(crate) fn note_uses(&self, uses: &[(&str, i64)]) -> Result<(), ControlError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for (id, at) in uses {
+            transaction.execute("update keys set last_used_at = ?2 where id = ?1", params![id, at])?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Forgets a key. Returns whether there was one. Durable once `Ok`. The name is for the audit log.
@@ -112,6 +124,7 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<StoredKey> {
         id: row.get(0)?,
         hash: row.get(2)?,
         created_at: row.get(7)?,
+        last_used_at: row.get(9)?,
         spec: NewKey {
             name: row.get(1)?,
             scopes: Scopes::parse(words(3)?.split_whitespace()).map_err(|error| bad(3, error))?,
@@ -145,6 +158,8 @@ mod tests {
         let kept = control.keys().unwrap();
         assert_eq!(kept.len(), 1);
         assert_eq!(format!("{:?}", kept[0]), format!("{stored:?}"));
+        control.note_uses(&[(&stored.id, 8), ("key_gone", 9)]).unwrap();
+        assert_eq!(control.keys().unwrap()[0].last_used_at, Some(8));
         let by = By { actor: "ops", at: 7 };
         assert!(control.revoke_key(&stored.id, Some("shop"), by).unwrap());
         assert!(!control.revoke_key(&stored.id, None, by).unwrap());

@@ -22,12 +22,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, Row};
 use thiserror::Error;
 
-pub(crate) use audit::By;
+pub(crate) use audit::{AuditFilter, AuditLine, By};
 pub(crate) use backtests::StoredBacktest;
 pub(crate) use issues::StoredGrouping;
 pub(crate) use key::{Key, KeyText, Purposes, Scope, Scopes, random_id};
 pub(crate) use keyring::Keyring;
-pub(crate) use keys::NewKey;
+pub(crate) use keys::{NewKey, StoredKey};
 pub(crate) use modes::StoredMode;
 pub(crate) use rate::Rate;
 pub(crate) use salts::Salts;
@@ -38,7 +38,7 @@ const SCHEMA_VERSION: i64 = 3;
 const SCHEMA: &str = "
 create table if not exists keys (
     id text primary key, name text not null unique, hash blob not null, scopes text not null, origins text not null,
-    rate text, purposes text not null, created_at integer not null, expires_at integer
+    rate text, purposes text not null, created_at integer not null, expires_at integer, last_used_at integer
 ) strict;
 create table if not exists overrides (
     entity_kind text not null, entity text not null, verdict text not null, reason text not null,
@@ -124,6 +124,7 @@ impl Control {
         }
         connection.execute_batch(SCHEMA)?;
         add_column(&connection, "issue_states", "after_release text")?;
+        add_column(&connection, "keys", "last_used_at integer")?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         Ok(Self { connection: Mutex::new(connection) })
     }

@@ -21,6 +21,7 @@ pub(crate) struct BodyReader {
     grace: Duration,
     bytes_per_s_min: u64,
     memory_kib: Arc<Semaphore>,
+    memory_kib_max: usize,
 }
 
 /// A body in memory. Its share of the bound is given back when this is dropped.
@@ -38,7 +39,14 @@ impl BodyReader {
             grace: Duration::from_millis(grace_ms),
             bytes_per_s_min: bytes_per_s_min.max(1),
             memory_kib: Arc::new(Semaphore::new(permits)),
+            memory_kib_max: permits,
         }
+    }
+
+    /// Returns the bytes that bodies hold while they are read, and how many they may.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let free = self.memory_kib.available_permits();
+        (self.memory_kib_max.saturating_sub(free) << 10, self.memory_kib_max << 10)
     }
 
     /// Reads a body of at most `bytes_max` bytes.

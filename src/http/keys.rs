@@ -1,5 +1,7 @@
 //! `/v1/keys`: making, listing and revoking API keys. A key is shown once, when it is made.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +15,7 @@ use super::auth::{Admin, Authorized};
 use super::error::Problem;
 use super::{App, blocking, json};
 use crate::clock;
-use crate::control::{By, Key, NewKey, Purposes, Rate, Scopes};
+use crate::control::{By, Key, KeyText, NewKey, Purposes, Rate, Scopes, StoredKey};
 
 /// A request to make a key, bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -74,6 +76,8 @@ pub(crate) struct ListedKey {
     pub(crate) created_at: String,
     /// When it ends, RFC 3339; null: never.
     pub(crate) expires_at: Option<String>,
+    /// When it was last used, RFC 3339; null: never, or not since the start for a key that was given at start.
+    pub(crate) last_used_at: Option<String>,
 }
 
 /// The answer of `GET /v1/keys`.
@@ -135,6 +139,7 @@ impl From<&Key> for ListedKey {
             purposes: words(key.purposes.names()),
             created_at: clock::rfc3339(key.created_at),
             expires_at: key.expires_at.map(clock::rfc3339),
+            last_used_at: key.used.at().map(clock::rfc3339),
         }
     }
 }
@@ -145,9 +150,7 @@ impl From<&Key> for ListedKey {
         (status = 409, description = "The name is taken")))]
 pub(crate) async fn create(auth: Authorized<Admin>, State(app): State<App>, body: Body) -> Result<Response, Problem> {
     let wanted: CreateKey = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
-    let now = clock::now();
-    let new = wanted.check(now).map_err(Problem::invalid)?;
-    let (stored, text) = blocking(move || app.keyring.create(new, By { actor: &auth.key.name, at: now })).await??;
+    let (stored, text) = make(app, wanted, auth.key).await?;
     let scopes = stored.spec.scopes.names().into_iter().map(str::to_owned).collect();
     Ok(json(&CreatedKey { id: stored.id, name: stored.spec.name, scopes, key: text.to_string() }))
 }
@@ -168,12 +171,21 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<Response, Problem> {
-    let revoke = move || app.keyring.revoke(&id, By { actor: &auth.key.name, at: clock::now() });
-    if blocking(revoke).await?? {
-        Ok(StatusCode::NO_CONTENT.into_response())
-    } else {
-        Err(Problem::not_found("there is no key of this id"))
-    }
+    end(app, id, auth.key).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Makes a key, for whoever may. Returns it with its text, which nobody can see again.
+pub(super) async fn make(app: App, wanted: CreateKey, by: Arc<Key>) -> Result<(StoredKey, KeyText), Problem> {
+    let now = clock::now();
+    let new = wanted.check(now).map_err(Problem::invalid)?;
+    Ok(blocking(move || app.keyring.create(new, By { actor: &by.name, at: now })).await??)
+}
+
+/// Revokes a key, for whoever may.
+pub(super) async fn end(app: App, id: String, by: Arc<Key>) -> Result<(), Problem> {
+    let revoke = move || app.keyring.revoke(&id, By { actor: &by.name, at: clock::now() });
+    if blocking(revoke).await?? { Ok(()) } else { Err(Problem::not_found("there is no key of this id")) }
 }
 
 #[cfg(test)]

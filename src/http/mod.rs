@@ -76,6 +76,7 @@ use crate::config::Config;
 use crate::control::{Control, Key, Keyring, Salts};
 use crate::issues::Issues;
 use crate::own_queries::OwnQueries;
+use crate::pace::Pace;
 use crate::rulebook::Rulebook;
 use crate::verdict::VerdictService;
 
@@ -117,6 +118,8 @@ pub(crate) struct Weir {
     pub(crate) overview: Overview,
     /// What people decided on pages in the last hour, so that it can be undone.
     pub(crate) pasts: Pasts,
+    /// How fast things go.
+    pub(crate) pace: Pace,
     /// Backtests under way.
     pub(crate) backtests: Runner,
     /// How bodies are read.

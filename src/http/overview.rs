@@ -172,7 +172,7 @@ impl Row<'_> {
 }
 
 /// Returns the state of this node, and whether it ever received an event.
-pub(super) fn state(app: &Weir) -> (StateStrip, bool) {
+pub(in crate::http) fn state(app: &Weir) -> (StateStrip, bool) {
     let status = app.ingest.status();
     let readiness = match app.ingest.recovery() {
         Recovery::Replaying { bytes_done, bytes_total } => Readiness::Replaying { bytes_done, bytes_total },

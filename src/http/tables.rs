@@ -7,6 +7,7 @@ use ::queries::Tables;
 use ::queries::engine::sql_type;
 use axum::extract::State;
 use axum::response::Response;
+use dashboards::privacy::Field;
 use dashboards::sql::{ColumnEntry, TableEntry};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{ViewTable, provider_as_source};
@@ -58,6 +59,8 @@ struct Catalogue {
 #[derive(Serialize)]
 struct Table {
     name: &'static str,
+    /// What a row is.
+    doc: &'static str,
     /// The column by which its files are divided; none for what is kept in memory.
     partition: Option<&'static str>,
     /// For how long a row is kept; none: until it is replaced.
@@ -132,6 +135,35 @@ pub(super) fn entries(key: &Key, open: Option<&str>) -> Vec<TableEntry> {
     entries
 }
 
+/// Lists every column with what it is kept for; those that every table begins with once, first, with no table.
+pub(super) fn fields(key: &Key) -> Vec<Field> {
+    let common = ingest::COMMON.len();
+    let field = |table: &str, column: Described| Field {
+        table: table.to_owned(),
+        name: column.name.to_owned(),
+        ty: column.ty,
+        purpose: purpose_name(column.purpose).to_owned(),
+        doc: column.doc.to_owned(),
+        is_visible: column.visible,
+    };
+    let described = |kind| describe(kind, |purpose| key.purposes.has(purpose)).columns;
+    let shared = described(Kind::Usage).into_iter().take(common).map(|column| field("", column));
+    let own = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| described(kind).into_iter().skip(common).map(move |column| field(kind.table(), column)));
+    shared.chain(own).collect()
+}
+
+fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Operate => "operate",
+        Purpose::Product => "product",
+        Purpose::Reliability => "reliability",
+        Purpose::Billing => "billing",
+        Purpose::Abuse => "abuse",
+    }
+}
+
 fn entry(name: &str, ty: &str, doc: &str) -> ColumnEntry {
     ColumnEntry { name: name.to_owned(), ty: ty.to_owned(), doc: doc.to_owned() }
 }
@@ -144,7 +176,8 @@ fn issue_states() -> Table {
         doc,
         visible: true,
     });
-    Table { name: "issue_states", partition: None, retention_days: None, columns: columns.collect() }
+    let doc = "what people decided about an issue";
+    Table { name: "issue_states", doc, partition: None, retention_days: None, columns: columns.collect() }
 }
 
 fn describe_view(view: &'static ::queries::View, seen: Option<&Vec<(String, String)>>) -> View {
@@ -178,6 +211,7 @@ fn describe(kind: Kind, may_read: impl Fn(Purpose) -> bool) -> Table {
     });
     Table {
         name: kind.table(),
+        doc: kind.meaning(),
         partition: Some(partition.column()),
         retention_days: Some(kind.retention_days()),
         columns: columns.chain([own]).collect(),

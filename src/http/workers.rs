@@ -41,6 +41,11 @@ impl Workers {
         Ok(Self { jobs, inside: Arc::default(), inside_max: threads + queued_max, full })
     }
 
+    /// Returns how many run or wait, and how many may.
+    pub(super) fn places(&self) -> (usize, usize) {
+        (self.inside.load(Ordering::Relaxed), self.inside_max)
+    }
+
     /// Runs the work on one of the threads. Its place is taken until it ends, also when whoever waits for it has gone away;
     /// work that nobody waits for any longer is not begun.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {

@@ -23,6 +23,7 @@ use crate::control::{By, Control, ControlError, Keyring, NewKey, Purposes, Salts
 use crate::http::{BodyReader, Overview, Pasts, STREAMS_MAX, Sessions, Weir, Workers};
 use crate::issues::Issues;
 use crate::own_queries::{self, OwnQueries};
+use crate::pace::Pace;
 use crate::rulebook::Rulebook;
 use crate::verdict::{Links, Parts, Policy, VerdictService};
 
@@ -95,6 +96,7 @@ pub(super) async fn open(config: Config, options: &Options) -> anyhow::Result<Ar
         streams: Arc::new(Semaphore::new(STREAMS_MAX)),
         overview: Overview::default(),
         pasts: Pasts::default(),
+        pace: Pace::default(),
         metrics,
         is_demo: options.is_demo,
         started_at: now,

@@ -15,16 +15,19 @@ use crate::artifacts::Artifacts;
 use crate::clock;
 use crate::http::Weir;
 use crate::own_queries;
+use crate::pace::Look;
 
 const FILES_LOOK: Duration = Duration::from_secs(2);
 const RESTRICTIONS_LOOK: Duration = Duration::from_millis(200);
 const READY_LOOK: Duration = Duration::from_millis(20);
 const SALTS_LOOK_ROUNDS: u64 = 1_800;
+const USES_WRITTEN_ROUNDS: u64 = 15;
 const BUNDLES_AT_ONCE: usize = 50;
 const ARTIFACTS_SWEPT: Duration = Duration::from_secs(3_600);
 
 /// The tasks that run beside the requests.
 pub(super) struct Background {
+    weir: Arc<Weir>,
     stop: watch::Sender<bool>,
     recorder: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
@@ -38,6 +41,7 @@ impl Background {
         for task in self.others {
             task.abort();
         }
+        write_uses(&self.weir).await;
     }
 }
 
@@ -57,7 +61,7 @@ pub(super) fn start(weir: &Arc<Weir>) -> Background {
         tokio::spawn(restrictions(Arc::clone(weir))),
         tokio::spawn(artifacts(Arc::clone(weir))),
     ];
-    Background { stop, recorder, others }
+    Background { weir: Arc::clone(weir), stop, recorder, others }
 }
 
 /// Runs what reads the tables, once they can be read: rules and issues.
@@ -124,7 +128,10 @@ async fn files(weir: Arc<Weir>) {
     let mut queries_seen = newest_query(&query_directory(&weir.config));
     for round in 0_u64.. {
         tokio::time::sleep(FILES_LOOK).await;
-        weir.metrics.run_upkeep();
+        note_pace(&weir);
+        if round.is_multiple_of(USES_WRITTEN_ROUNDS) {
+            write_uses(&weir).await;
+        }
         let queries = newest_query(&query_directory(&weir.config));
         if queries != queries_seen {
             queries_seen = queries;
@@ -154,6 +161,21 @@ async fn files(weir: Arc<Weir>) {
         {
             error!(%error, "the address salts could not be rotated");
         }
+    }
+}
+
+/// Looks at what is counted. Rendering the metrics folds the samples of histograms.
+fn note_pace(weir: &Weir) {
+    let received = weir.ingest.status().outcomes.values().map(|tally| tally.received).sum();
+    weir.pace.note(Look::new(clock::now(), received, &weir.metrics.render()));
+}
+
+async fn write_uses(weir: &Arc<Weir>) {
+    let keys = Arc::clone(weir);
+    match tokio::task::spawn_blocking(move || keys.keyring.write_uses()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(%error, "when keys were last used could not be written down"),
+        Err(error) => error!(%error, "when keys were last used could not be looked at"),
     }
 }
 

@@ -50,10 +50,10 @@ pub(crate) use decide::Told;
 pub(crate) use decisions::{Decision, Verdict};
 pub(crate) use error::VerdictError;
 pub(crate) use limits::{ENTRIES_MAX, Limiter};
-pub(crate) use links::Links;
+pub(crate) use links::{GUESTS_MAX as LINKED_GUESTS_MAX, Links};
 pub(crate) use overrides::{Override, Overrides, entity_name, parse_kind};
-pub(crate) use policy::Policy;
-pub(crate) use recorder::AppendOwn;
+pub(crate) use policy::{ActionPolicy, Limit, Policy, Unit, WhenDegraded};
+pub(crate) use recorder::{AppendOwn, ROWS_MAX as DECISIONS_WAITING_MAX};
 pub(crate) use request::{Address, BATCH_BYTES_MAX, BODY_BYTES_MAX, Explain, Pseudonyms, Text, VerdictRequest};
 pub(crate) use restrictions::{EntityState, Restriction};
 pub(crate) use snoozes::Snooze;
@@ -62,7 +62,7 @@ pub(crate) use standing::Why;
 /// For how long a `request_id` is answered with the same decision, and a decision is found by its id.
 const REMEMBERED_US: i64 = 10 * 60 * 1_000_000;
 /// The most request ids that are remembered.
-const REQUEST_IDS_MAX: usize = 1_000_000;
+pub(crate) const REQUEST_IDS_MAX: usize = 1_000_000;
 /// The most decisions that are found by their id.
 const DECISIONS_MAX: usize = 100_000;
 /// How often decisions are handed to the log: they must be on disk within a second.
@@ -218,7 +218,6 @@ impl VerdictService {
     }
 
     /// Returns the policy in force.
-    #[cfg(test)]
     pub(crate) fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
     }

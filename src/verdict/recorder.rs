@@ -22,7 +22,7 @@ pub(crate) const ALLOWS_PER_SECOND_MAX: u32 = 1_000;
 /// Of the allows above that, one in so many has a row.
 pub(crate) const SAMPLE_ONE_IN: u64 = 16;
 /// The most rows that wait. At 60,000 decisions a second, this is over a second's, ten times the time between flushes.
-const ROWS_MAX: usize = 100_000;
+pub(crate) const ROWS_MAX: usize = 100_000;
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Actions beyond this many are sampled as one.
 const SAMPLED_ACTIONS_MAX: usize = 256;

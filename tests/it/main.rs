@@ -19,6 +19,7 @@ mod issues;
 mod keys;
 mod lake;
 mod mmdb;
+mod operate_pages;
 mod ops;
 mod own_queries;
 mod own_rules;

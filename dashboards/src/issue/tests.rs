@@ -111,6 +111,7 @@ fn empty_parts() -> Vec<Part> {
 
 fn typical() -> IssuePage {
     let sample = Sample {
+        session: "s_7".to_owned(),
         event_id: "e1".to_owned(),
         at: NOW - 5 * MINUTE,
         received_at: "2026-11-22T09:59:05Z".to_owned(),
@@ -122,7 +123,7 @@ fn typical() -> IssuePage {
     };
     let day = NOW - NOW.rem_euclid(DAY);
     IssuePage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         asked: Asked { id: "iss_1".to_owned(), ..Asked::default() },
         issue: Issue {
@@ -190,6 +191,7 @@ fn with(text: &str) -> IssuePage {
     let kin = Kin { id: own(), title: own(), culprit: own(), events: 1 };
     let paying = PayingWorkspace { workspace: own(), account: own(), plan: own(), at: NOW, debit: own() };
     let sample = Sample {
+        session: own(),
         event_id: own(),
         received_at: own(),
         message: own(),

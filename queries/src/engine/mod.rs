@@ -14,6 +14,7 @@ mod execute;
 mod explain;
 mod functions;
 mod guard;
+mod load;
 mod memory;
 mod params;
 mod plan;
@@ -39,6 +40,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use answer::{Answer, Meter};
 pub use config::{EngineConfig, ThreadHook};
+pub use load::EngineLoad;
 pub use params::Params;
 pub use session::Stores;
 pub use types::sql_type;

@@ -13,7 +13,7 @@ use crate::catalogue::SourceProblem;
 use crate::hits::{EntityKind, Hit, HitBook, Lifecycle, Mode, RestoredHit, Transition};
 
 use super::queue::Queue;
-use super::rule::{Rule, end_cause};
+use super::rule::{Rule, Way, end_cause};
 use super::state::{ENTITIES_MAX, State};
 use super::track::{Outcome, Track};
 
@@ -51,6 +51,20 @@ pub(super) struct LiveRule {
     pub(super) is_warm: bool,
 }
 
+impl LiveRule {
+    fn entities(&self) -> usize {
+        self.tracks.iter().map(|track| track.state.len()).sum()
+    }
+
+    /// Estimates the memory of the state by what an entity of the rule takes.
+    fn state_bytes(&self) -> u64 {
+        let Way::Live { state_bytes_per_million } = self.rule.way else { return 0 };
+        let kinds = u64::try_from(self.tracks.len()).unwrap_or(1).max(1);
+        let entities = u64::try_from(self.entities()).unwrap_or(u64::MAX);
+        entities.saturating_mul(state_bytes_per_million / 1_000_000) / kinds
+    }
+}
+
 /// What a live rule holds at the moment.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct LiveStatus {
@@ -60,6 +74,8 @@ pub struct LiveStatus {
     pub warm: bool,
     /// Entities in its state, over all kinds.
     pub entities: usize,
+    /// What they take in memory, roughly, bytes.
+    pub state_bytes: u64,
     /// What went wrong last, if anything did.
     pub problem: Option<String>,
 }
@@ -212,7 +228,8 @@ impl LiveRules {
         let status = |live: &LiveRule| LiveStatus {
             rule: Arc::clone(&live.rule.name),
             warm: live.is_warm,
-            entities: live.tracks.iter().map(|track| track.state.len()).sum(),
+            entities: live.entities(),
+            state_bytes: live.state_bytes(),
             problem: live.tracks.iter().find_map(|track| track.problem.clone()).map(|problem| problem.to_string()),
         };
         inner.rules.iter().map(status).collect()

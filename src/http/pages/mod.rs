@@ -11,6 +11,10 @@ mod reasons;
 mod restrictions;
 pub(in crate::http) mod rows;
 mod verdicts;
+mod pipeline;
+mod privacy;
+mod session;
+mod settings;
 
 use std::sync::Arc;
 
@@ -35,6 +39,10 @@ pub(crate) use issues::{decide as decide_issues, issues};
 pub(crate) use queue::{decide as decide_waiting, review};
 pub(crate) use restrictions::{restrictions, revoke};
 pub(crate) use verdicts::{decision, verdicts, verdicts_fragment};
+pub(crate) use pipeline::{pipeline, pipeline_fragment};
+pub(crate) use privacy::data;
+pub(crate) use session::session;
+pub(crate) use settings::{make_key, revoke_key, settings};
 
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};
@@ -54,6 +62,7 @@ fn frame(key: Option<&Key>) -> Frame {
     Frame {
         key: key.map(|key| key.name.to_string()),
         may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
+        may_admin: key.is_some_and(|key| key.scopes.has(Scope::Admin)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -62,8 +71,14 @@ fn frame(key: Option<&Key>) -> Frame {
 /// page that says what is needed.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    looker(app, headers, uri, Scope::Query)
+}
+
+/// The same for a page that needs another scope.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn looker(app: &Weir, headers: &HeaderMap, uri: &Uri, scope: Scope) -> Result<Arc<Key>, Response> {
     let key = visitor(app, headers, uri)?;
-    if key.scopes.has(Scope::Query) { Ok(key) } else { Err(forbidden(&key, "query")) }
+    if key.scopes.has(scope) { Ok(key) } else { Err(forbidden(&key, scope.name())) }
 }
 
 /// Returns the key of whoever is signed in; else the form to sign in, which leads back. What the key may see is the page's to say.
@@ -86,6 +101,11 @@ fn sign_in_form(headers: &HeaderMap, next: &str) -> Response {
 
 /// Reads what a form of a page of ours sends to decide something, for whoever is signed in with the scope review.
 async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Arc<Key>, T), Response> {
+    posted(app, request, Scope::Review).await
+}
+
+/// Reads what a form of a page of ours sends to change something, for whoever is signed in with this scope.
+async fn posted<T: DeserializeOwned>(app: &App, request: Request, scope: Scope) -> Result<(Arc<Key>, T), Response> {
     let (parts, body) = request.into_parts();
     let key = app.sessions.key(&parts.headers, &app.keyring, clock::now());
     if !from_own_page(&parts.headers) {
@@ -93,8 +113,8 @@ async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(A
     }
     // What was written is not kept: after signing in, the page shows it as it is.
     let Some(key) = key else { return Err(sign_in_form(&parts.headers, "/")) };
-    if !key.scopes.has(Scope::Review) {
-        return Err(forbidden(&key, "review"));
+    if !key.scopes.has(scope) {
+        return Err(forbidden(&key, scope.name()));
     }
     match read_form(app, body, FORM_BYTES_MAX).await {
         Ok(form) => Ok((key, form)),

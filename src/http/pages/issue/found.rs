@@ -60,6 +60,7 @@ pub(super) fn sample(row: &Row) -> Sample {
         release: rows::text(row, "release"),
         environment: rows::text(row, "environment"),
         person: rows::first_text(row, &["account_id", "guest_id", "session_id"]),
+        session: rows::text(row, "session_id"),
         client: words(row, &["browser", "browser_version", "os"]),
     }
 }

@@ -1,18 +1,12 @@
 //! What the server says of its own latencies: a histogram of `/metrics`, as the difference of two looks.
 
-use super::server::Server;
-
 /// A cumulative histogram: upper bounds in seconds, and how many samples lie at or below each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Buckets(Vec<(f64, f64)>);
 
 impl Buckets {
-    /// Reads one of the server's.
-    pub(crate) async fn of(server: &Server, name: &str) -> anyhow::Result<Self> {
-        Ok(Self::read(&server.get("/metrics").await?, name))
-    }
-
-    fn read(text: &str, name: &str) -> Self {
+    /// Reads one out of the text of `/metrics`.
+    pub(crate) fn read(text: &str, name: &str) -> Self {
         let bucket = |line: &str| {
             let line = line.strip_prefix(name)?.strip_prefix("_bucket{")?;
             let (_, rest) = line.split_once("le=\"")?;
@@ -29,9 +23,14 @@ impl Buckets {
         Self(self.0.iter().map(|(bound, count)| (*bound, count - earlier(*bound))).collect())
     }
 
+    /// Returns how many samples there are.
+    pub(crate) fn count(&self) -> f64 {
+        self.0.last().map_or(0.0, |(_, count)| *count)
+    }
+
     /// Returns a quantile in milliseconds, on a straight line within its bucket; NaN of no samples.
     pub(crate) fn quantile_ms(&self, quantile: f64) -> f64 {
-        let total = self.0.last().map_or(0.0, |(_, count)| *count);
+        let total = self.count();
         let wanted = quantile * total;
         let (mut low, mut below) = (0.0, 0.0);
         for (bound, count) in self.0.iter().filter(|_| total > 0.0) {
@@ -47,7 +46,7 @@ impl Buckets {
 
     /// Returns the share of samples above a bound that is one of the buckets'.
     pub(crate) fn share_above(&self, bound_s: f64) -> f64 {
-        let total = self.0.last().map_or(0.0, |(_, count)| *count);
+        let total = self.count();
         let below = self.0.iter().find(|(bound, _)| *bound >= bound_s).map_or(total, |(_, count)| *count);
         if total > 0.0 { (total - below) / total } else { f64::NAN }
     }
