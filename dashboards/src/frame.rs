@@ -7,6 +7,8 @@ pub struct Frame {
     pub key: Option<String>,
     /// Whether that key may ask about what is stored.
     pub may_query: bool,
+    /// Whether that key may review: see and decide what rules find.
+    pub may_review: bool,
     /// The program's version, shown in the footer.
     pub version: String,
 }
@@ -18,21 +20,38 @@ pub struct Place {
     pub path: &'static str,
     /// What it says.
     pub name: &'static str,
-    /// Only for keys that may query.
-    pub needs_query: bool,
+    /// What a key must be allowed to.
+    pub needs: Needs,
+}
+
+/// What a page needs of whoever looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A key.
+    Key,
+    /// A key that may query.
+    Query,
+    /// A key that may review.
+    Review,
 }
 
 /// All pages, in the order of the header.
 const PLACES: &[Place] = &[
-    Place { path: "/", name: "Overview", needs_query: false },
-    Place { path: "/issues", name: "Issues", needs_query: true },
-    Place { path: "/sql", name: "SQL", needs_query: true },
+    Place { path: "/", name: "Overview", needs: Needs::Key },
+    Place { path: "/issues", name: "Issues", needs: Needs::Query },
+    Place { path: "/rules", name: "Rules", needs: Needs::Review },
+    Place { path: "/sql", name: "SQL", needs: Needs::Query },
 ];
 
 impl Frame {
     /// Lists the pages that this key may see, in the order of the header. Nobody who has not signed in sees any.
     pub fn places(&self) -> Vec<Place> {
-        let may_see = |place: &&Place| self.key.is_some() && (self.may_query || !place.needs_query);
+        let may = |needs: Needs| match needs {
+            Needs::Key => true,
+            Needs::Query => self.may_query,
+            Needs::Review => self.may_review,
+        };
+        let may_see = |place: &&Place| self.key.is_some() && may(place.needs);
         PLACES.iter().filter(may_see).copied().collect()
     }
 }

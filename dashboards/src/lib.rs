@@ -22,6 +22,8 @@ pub mod panel;
 pub mod problem;
 #[cfg(test)]
 mod proof;
+pub mod rule;
+pub mod rules;
 pub mod sign_in;
 pub mod sql;
 pub mod state;
@@ -35,6 +37,8 @@ pub use issues::IssuesPage;
 pub use overview::{MinuteBar, OverviewPage, RejectRow, Rejects, VerdictCounts};
 pub use panel::Panel;
 pub use problem::ProblemPage;
+pub use rule::{BacktestPage, NewRulePage, RulePage};
+pub use rules::RulesPage;
 pub use sign_in::{SignInError, SignInPage, local_path};
 pub use sql::SqlPage;
 pub use state::{Readiness, StateStrip};

@@ -122,7 +122,7 @@ fn typical() -> IssuePage {
     };
     let day = NOW - NOW.rem_euclid(DAY);
     IssuePage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, may_review: false, version: "0.1.0".to_owned() },
         now: NOW,
         asked: Asked { id: "iss_1".to_owned(), ..Asked::default() },
         issue: Issue {

@@ -30,7 +30,7 @@ fn row(id: &str, state: IssueState) -> IssueRow {
 
 fn page(rows: Vec<IssueRow>) -> IssuesPage {
     IssuesPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, may_review: false, version: "0.1.0".to_owned() },
         now: NOW,
         asked: Asked { limit: ROWS_USUAL, ..Asked::default() },
         list: Panel::Ready(IssueList { rows, is_truncated: false, buckets: buckets(), no_trend: None }),

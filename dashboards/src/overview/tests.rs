@@ -8,7 +8,7 @@ use crate::{ProblemPage, SignInError, SignInPage};
 const NOW: i64 = 1_795_341_845_000_000;
 
 fn frame() -> Frame {
-    Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() }
+    Frame { key: Some("ops".to_owned()), may_query: true, may_review: false, version: "0.1.0".to_owned() }
 }
 
 fn quiet_state() -> StateStrip {
@@ -94,7 +94,7 @@ fn failed() -> OverviewPage {
 
 fn pages_with(text: &str) -> Vec<String> {
     let own = || text.to_owned();
-    let frame = || Frame { key: Some(own()), may_query: true, version: own() };
+    let frame = || Frame { key: Some(own()), may_query: true, may_review: false, version: own() };
     let hostile_row = RejectRow { at: NOW, key: own(), code: own(), message: own() };
     let shown = OverviewPage {
         frame: frame(),

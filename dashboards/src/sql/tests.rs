@@ -8,7 +8,7 @@ const HOSTILE: &str = "</textarea></title></script><script>alert(1)</script>\"'>
 
 fn page() -> SqlPage {
     SqlPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, may_review: false, version: "0.1.0".to_owned() },
         sql: String::new(),
         name: None,
         params: Vec::new(),

@@ -4,10 +4,11 @@
 mod issue;
 mod issues;
 mod rows;
+pub(crate) mod rule;
+pub(crate) mod rules;
+pub(crate) mod sql;
 
 use std::sync::Arc;
-
-pub(crate) mod sql;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
@@ -40,6 +41,7 @@ fn frame(key: Option<&Key>) -> Frame {
     Frame {
         key: key.map(|key| key.name.to_string()),
         may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
+        may_review: key.is_some_and(|key| key.scopes.has(Scope::Review)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -48,11 +50,22 @@ fn frame(key: Option<&Key>) -> Frame {
 /// page that says what is needed.
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    seen_with(Scope::Query, app, headers, uri)
+}
+
+/// As [`reader`], of a page that needs the scope review.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn reviewer(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    seen_with(Scope::Review, app, headers, uri)
+}
+
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn seen_with(scope: Scope, app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
     let Some(key) = app.sessions.key(headers, &app.keyring, clock::now()) else {
         let next = uri.path_and_query().map_or("/", |next| next.as_str());
         return Err(sign_in_form(headers, next));
     };
-    if key.scopes.has(Scope::Query) { Ok(key) } else { Err(forbidden(&key, "query")) }
+    if key.scopes.has(scope) { Ok(key) } else { Err(forbidden(&key, scope.name())) }
 }
 
 fn forbidden(key: &Key, scope: &str) -> Response {
@@ -66,6 +79,15 @@ fn sign_in_form(headers: &HeaderMap, next: &str) -> Response {
 
 /// Reads what a form of a page of ours sends to decide something, for whoever is signed in with the scope review.
 async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Arc<Key>, T), Response> {
+    reviewed_up_to(FORM_BYTES_MAX, app, request).await
+}
+
+/// As [`reviewed`], of a form that is at most so large.
+async fn reviewed_up_to<T: DeserializeOwned>(
+    bytes_max: usize,
+    app: &App,
+    request: Request,
+) -> Result<(Arc<Key>, T), Response> {
     let (parts, body) = request.into_parts();
     let key = app.sessions.key(&parts.headers, &app.keyring, clock::now());
     if !from_own_page(&parts.headers) {
@@ -76,7 +98,7 @@ async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(A
     if !key.scopes.has(Scope::Review) {
         return Err(forbidden(&key, "review"));
     }
-    match read_form(app, body, FORM_BYTES_MAX).await {
+    match read_form(app, body, bytes_max).await {
         Ok(form) => Ok((key, form)),
         Err(refused) => Err(problem(&key, refused, "/")),
     }
