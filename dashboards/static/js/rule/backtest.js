@@ -143,12 +143,23 @@ export class Backtests {
     if (result.entities.length > 0) samples.replaceChildren(samplesOf(result));
     else samples.replaceChildren();
     drawAll(this.result);
-    if (this.acts.keepsAddress) {
-      const address = new URL(location.href);
-      address.searchParams.set("backtest", result.backtest_id);
-      history.replaceState(history.state, "", address);
-    }
     this.result.scrollIntoView({ block: "nearest" });
+    if (!this.acts.keepsAddress) return;
+    const address = new URL(location.href);
+    address.searchParams.set("backtest", result.backtest_id);
+    history.replaceState(history.state, "", address);
+    await this.refresh();
+  }
+
+  /** Brings what a backtest changes elsewhere on the page: what going live needs, the list, what was done. */
+  async refresh() {
+    const response = await call(location.pathname + location.search, { accept: "text/html" }).catch(() => null);
+    if (!response) return; // The result is there; the rest comes with the next visit.
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const id of ["decision", "backtests-past", "story"]) {
+      const next = page.getElementById(id);
+      if (next) at(id)?.replaceWith(document.adoptNode(next));
+    }
   }
 
   fail(error) {
