@@ -237,6 +237,16 @@ impl RulePage {
         self.versions.iter().find(|version| version.version == *was && version.is_kept && !version.is_present)
     }
 
+    /// Returns the versions that are offered for comparing: those asked for, else the present one and the one before it.
+    pub fn compared(&self) -> (&str, &str) {
+        let (old, new) = (self.asked.versions.0.as_str(), self.asked.versions.1.as_str());
+        if !old.is_empty() {
+            return (old, new);
+        }
+        let former = self.versions.iter().find(|version| !version.is_present);
+        (former.map_or("", |former| former.version.as_str()), self.rule.version.as_str())
+    }
+
     /// Says what was just done and what that means.
     pub fn done_sentence(&self) -> String {
         match self.done.as_ref().map(|done| done.deed) {

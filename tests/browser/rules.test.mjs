@@ -109,11 +109,14 @@ test("the list shows every rule with its mode, how it runs and what it found; wh
   assert.match(await rows.filter({ hasText: "bind_farm" }).locator("td.runs").getAttribute("title"), /^Runs as a query: /);
   await page.getByLabel("Judges").selectOption("api_key");
   await page.getByRole("button", { name: "Apply" }).click();
+  await page.waitForURL(/entity=api_key/);
   assert.equal(await rows.count(), 1);
   assert.equal(new URL(page.url()).searchParams.get("entity"), "api_key");
   await page.getByRole("link", { name: /^Live/ }).click();
+  await page.waitForURL(/mode=live/);
   await page.getByText("No rule matches.").waitFor();
   await page.getByRole("link", { name: /^Show all/ }).click();
+  await page.waitForURL(`${server.url}/rules`);
   await page.keyboard.press("/");
   await page.keyboard.type("CARD");
   await page.keyboard.press("Enter");
@@ -271,7 +274,7 @@ test("a rule is changed by two, snoozed, and deleted; each can be undone", async
 });
 
 test("hostile text is shown as it is", async () => {
-  await save("hostile_rule", TEXT.replace("Many spends on one device", HOSTILE).replace("--! points", `--! owner: ${HOSTILE}\n--! points`));
+  await save("hostile_rule", TEXT.replace("Many spends on one device", HOSTILE).replace("--! points", `--! owner: ${HOSTILE}\n--! points`).replace("device_id is not null", "device_id like '%onerror%'"));
   await server.call("/v1/events", spends(HOSTILE, 7));
   const { page, context, faults } = await openPage();
   await signIn(page, "/rules/hostile_rule");

@@ -183,6 +183,14 @@ impl Report {
         serde_json::from_str(json).unwrap_or_default()
     }
 
+    /// Says on how many entities the hits are.
+    pub fn entity_words(&self) -> String {
+        match self.entity_count {
+            1 => "on 1 entity".to_owned(),
+            count => format!("on {} entities", figure::count(&count)),
+        }
+    }
+
     /// Says whom it would have hit: `Would have hit 412: 371 known bad, 9 paying, 32 unknown.`
     pub fn sentence(&self) -> String {
         if self.entity_count == 0 {

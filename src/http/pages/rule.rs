@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::rule::{Asked, BacktestPage, Deed, Diff, Done, Editor, RuleHits, TEMPLATE, Wrong};
+use dashboards::rules::{Disagreement, Precision};
 use dashboards::trend::Buckets;
 use dashboards::{NewRulePage, Panel, RulePage};
 use serde_json::json;
@@ -29,7 +30,7 @@ use crate::http::{App, blocking};
 use crate::rulebook::{Origin, RuleView};
 
 /// Hits that are listed.
-const HITS_MAX: usize = 50;
+const HITS_MAX: usize = 20;
 /// Backtests of the version that are listed.
 const BACKTESTS_MAX: u32 = 20;
 /// Lines of the rule's story.
@@ -182,14 +183,8 @@ fn diff(asked: &Asked, text: &str, version: &str, texts: &[StoredText]) -> Optio
     Some(Diff::new((old, new), of(old)?, of(new)?))
 }
 
-type Asking<T> = Panel<T>;
-
 /// Asks the tables for what the rule found.
-async fn figures(
-    app: &App,
-    view: &RuleView,
-    now: i64,
-) -> (Asking<RuleHits>, Asking<dashboards::rules::Precision>, Asking<dashboards::rules::Disagreement>) {
+async fn figures(app: &App, view: &RuleView, now: i64) -> (Panel<RuleHits>, Panel<Precision>, Panel<Disagreement>) {
     let name = &*view.report.name;
     let of_rule = || Params::from_iter([("rule".to_owned(), json!(name))]);
     let known = async {
@@ -232,7 +227,7 @@ async fn hits(app: &App, view: &RuleView, now: i64, of_rule: impl Fn() -> Params
     Ok(RuleHits {
         counts,
         buckets,
-        rows: newest.rows.iter().map(|row| found::hit(row, &view.report.version, &open)).collect(),
+        rows: found::hits(&newest.rows, &view.report.version, open),
         is_truncated: newest.is_truncated,
     })
 }

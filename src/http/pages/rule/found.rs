@@ -160,25 +160,49 @@ pub(super) fn snoozed(snooze: &Snooze) -> Snoozed {
     }
 }
 
-/// Returns on whom hits of a rule are open.
-pub(super) fn open_hits(app: &App, rule: &str, now: i64) -> HashSet<(String, String)> {
+/// Returns on whom hits of a rule are open, by the version that found them.
+pub(super) fn open_hits(app: &App, rule: &str, now: i64) -> HashSet<Whom> {
     let hits = app.rulebook.hits().list(now);
     let of_rule = hits.iter().filter(|hit| *hit.rule == *rule);
-    of_rule.map(|hit| (hit.entity_kind.name().to_owned(), hit.entity.to_string())).collect()
+    of_rule.map(|hit| (hit.version.to_string(), hit.entity_kind.name().to_owned(), hit.entity.to_string())).collect()
 }
 
-/// Shapes a row of `rule_hits`.
-pub(super) fn hit(row: &Row, version: &str, open: &HashSet<(String, String)>) -> RuleHit {
-    let number = |column: &str| row.get(column).and_then(Value::as_i64).unwrap_or(0);
-    let whom = (rows::text(row, "entity_kind"), rows::text(row, "entity"));
-    RuleHit {
-        at: rows::time(row, "opened_at"),
-        mode: rows::text(row, "mode"),
-        verdict: rows::text(row, "verdict"),
-        observed: (number("observed"), number("threshold")),
-        is_open: open.contains(&whom),
-        is_of_former: rows::text(row, "version") != version,
-        kind: whom.0,
-        entity: whom.1,
+/// A version, and the kind and id of an entity that it hit.
+type Whom = (String, String, String);
+
+/// Shapes rows of `rule_hits`, the newest first. Of several hits on one entity only the newest can be open.
+pub(super) fn hits(rows: &[Row], version: &str, mut open: HashSet<Whom>) -> Vec<RuleHit> {
+    let number = |row: &Row, column: &str| row.get(column).and_then(Value::as_i64).unwrap_or(0);
+    let hit = |row: &Row| {
+        let whom = (rows::text(row, "version"), rows::text(row, "entity_kind"), rows::text(row, "entity"));
+        RuleHit {
+            at: rows::time(row, "opened_at"),
+            mode: rows::text(row, "mode"),
+            verdict: rows::text(row, "verdict"),
+            observed: (number(row, "observed"), number(row, "threshold")),
+            is_open: open.remove(&whom),
+            is_of_former: whom.0 != version,
+            kind: whom.1,
+            entity: whom.2,
+        }
+    };
+    rows.iter().map(hit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_several_hits_on_one_entity_the_newest_is_open() {
+        let row = |version: &str, entity: &str| {
+            json!({"version": version, "entity_kind": "device", "entity": entity}).as_object().unwrap().clone()
+        };
+        let open = HashSet::from([("v2".to_owned(), "device".to_owned(), "a".to_owned())]);
+        let shown = hits(&[row("v2", "b"), row("v2", "a"), row("v2", "a"), row("v1", "a")], "v2", open);
+        let told: Vec<(bool, bool)> = shown.iter().map(|hit| (hit.is_open, hit.is_of_former)).collect();
+        assert_eq!(told, [(false, false), (true, false), (false, false), (false, true)]);
     }
 }
