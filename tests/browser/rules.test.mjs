@@ -121,7 +121,7 @@ test("the list shows every rule with its mode, how it runs and what it found; wh
   await page.keyboard.type("CARD");
   await page.keyboard.press("Enter");
   await page.waitForURL(/q=CARD/);
-  assert.equal(await rows.count(), 2);
+  assert.equal(await rows.count(), 3);
   await page.keyboard.press("g");
   await page.keyboard.press("r");
   await page.waitForURL(`${server.url}/rules`);
