@@ -28,7 +28,7 @@ use tracing::error;
 use rows::rows;
 
 pub(crate) use modes::stored as stored_mode;
-pub(crate) use own::OwnRuleError;
+pub(crate) use own::{Origin, OwnRuleError};
 pub(crate) use rows::common_column;
 
 use crate::control::{Control, ControlError, StoredBacktest};

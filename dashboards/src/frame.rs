@@ -9,6 +9,8 @@ pub struct Frame {
     pub may_query: bool,
     /// Whether that key may see keys and settings.
     pub may_admin: bool,
+    /// Whether that key may review: see and decide what rules find.
+    pub may_review: bool,
     /// The program's version, shown in the footer.
     pub version: String,
 }
@@ -20,30 +22,47 @@ pub struct Place {
     pub path: &'static str,
     /// What it says.
     pub name: &'static str,
-    /// Only for keys that may query.
-    pub needs_query: bool,
+    /// What a key must be allowed to.
+    pub needs: Needs,
+}
+
+/// What a page needs of whoever looks at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A key.
+    Key,
+    /// A key that may query.
+    Query,
+    /// A key that may review.
+    Review,
+    /// The scope admin.
+    Admin,
 }
 
 /// All pages, in the order of the header.
 const PLACES: &[Place] = &[
-    Place { path: "/", name: "Overview", needs_query: false },
-    Place { path: "/d", name: "Dashboards", needs_query: true },
-    Place { path: "/issues", name: "Issues", needs_query: true },
-    Place { path: "/verdicts", name: "Verdicts", needs_query: true },
-    Place { path: "/restrictions", name: "Restrictions", needs_query: true },
-    Place { path: "/sql", name: "SQL", needs_query: true },
-    Place { path: "/data", name: "Data", needs_query: true },
-    Place { path: "/pipeline", name: "Pipeline", needs_query: true },
+    Place { path: "/", name: "Overview", needs: Needs::Key },
+    Place { path: "/d", name: "Dashboards", needs: Needs::Query },
+    Place { path: "/issues", name: "Issues", needs: Needs::Query },
+    Place { path: "/verdicts", name: "Verdicts", needs: Needs::Query },
+    Place { path: "/restrictions", name: "Restrictions", needs: Needs::Query },
+    Place { path: "/rules", name: "Rules", needs: Needs::Review },
+    Place { path: "/sql", name: "SQL", needs: Needs::Query },
+    Place { path: "/data", name: "Data", needs: Needs::Query },
+    Place { path: "/pipeline", name: "Pipeline", needs: Needs::Query },
+    Place { path: "/settings", name: "Settings", needs: Needs::Admin },
 ];
-
-/// The last of them: for those who make keys.
-const SETTINGS: Place = Place { path: "/settings", name: "Settings", needs_query: false };
 
 impl Frame {
     /// Lists the pages that this key may see, in the order of the header. Nobody who has not signed in sees any.
     pub fn places(&self) -> Vec<Place> {
-        let may_see = |place: &&Place| self.key.is_some() && (self.may_query || !place.needs_query);
-        let settings = (self.key.is_some() && self.may_admin).then_some(SETTINGS);
-        PLACES.iter().filter(may_see).copied().chain(settings).collect()
+        let may = |needs: Needs| match needs {
+            Needs::Key => true,
+            Needs::Query => self.may_query,
+            Needs::Review => self.may_review,
+            Needs::Admin => self.may_admin,
+        };
+        let may_see = |place: &&Place| self.key.is_some() && may(place.needs);
+        PLACES.iter().filter(may_see).copied().collect()
     }
 }

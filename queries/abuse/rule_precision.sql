@@ -3,6 +3,7 @@
 --! param: from timestamp = -30d -- start of the range, included
 --! param: to timestamp = now -- end of the range, not included
 --! param: mode enum(live | shadow)? -- only hits of rules in this mode; shadow hits restrain nobody, and tell what would have been
+--! param: rule text? -- only hits of this rule
 --! param: limit int = 100 count -- rules at most
 --! column: rule text -- the rule
 --! column: entities count -- entities that it hit
@@ -22,6 +23,7 @@ with hit as (
         and received_at < $to
         and state = 'opened'
         and ($mode is null or mode = $mode)
+        and ($rule is null or rule = $rule)
     group by rule, entity_kind, entity
 ),
 newest_labels as (

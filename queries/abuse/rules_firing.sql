@@ -3,6 +3,7 @@
 --! param: from timestamp = -7d -- start of the range, included
 --! param: to timestamp = now -- end of the range, not included
 --! param: mode enum(live | shadow)? -- only hits of rules in this mode; shadow hits restrain nobody, and tell what would have been
+--! param: rule text? -- only hits of this rule
 --! param: limit int = 100 count -- rows at most
 --! column: rule text -- the rule
 --! column: mode text -- live, or shadow: restrains nobody
@@ -25,6 +26,7 @@ with by_entity as (
     where received_at >= $from
         and received_at < $to
         and ($mode is null or mode = $mode)
+        and ($rule is null or rule = $rule)
     group by rule, mode, entity_kind, entity
 )
 select

@@ -87,6 +87,7 @@ const TEXTS: &[&str] = &[
     "trust",
     "type",
     "verdict",
+    "version",
     "workspace_id",
 ];
 const INTEGERS: &[&str] = &[

@@ -25,6 +25,8 @@ pub(super) type Entity = (String, String);
 pub(super) struct Effect {
     /// Whether each labelled entity of the rule's kinds turned out to be abusive.
     pub(super) labels: HashMap<Entity, bool>,
+    /// Entities it hit that paid at some time and are not known to be abusive.
+    pub(super) paying: i64,
     /// Decisions of the range, by weight, and those that would have been stricter.
     pub(super) decisions: (i64, i64),
     /// Credits that bad or unknown entities would not have had, and those that good people would have been kept from.
@@ -46,6 +48,7 @@ impl Effect {
         let found = found(hits, &labels)?;
         asker.tables.push(("backtest_found".to_owned(), found));
         Ok(Self {
+            paying: asker.paying().await?,
             decisions: asker.decisions().await?,
             credits: asker.credits().await?,
             overlap: asker.overlap().await?,
@@ -76,6 +79,26 @@ impl Asker<'_> {
         let rows = self.rows(&sql, LABELS_MAX).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(rows.iter().map(|row| ((text(&row[0]), text(&row[1])), row[2] == true)).collect())
+    }
+
+    async fn paying(&self) -> Result<i64, QueryError> {
+        let Some((_, provider)) = self.tables.iter().find(|(name, _)| name == "payments") else { return Ok(0) };
+        let schema = provider.schema();
+        let of_kind = |kind: &EntityKind| {
+            let id = id_sql(&schema, *kind)?;
+            Some(format!(
+                "select found.entity_kind, found.entity from payments as of inner join backtest_found as found
+                     on found.entity_kind = '{}' and found.entity = {id}
+                 where of.op in ('succeeded', 'subscribed') and not found.is_bad",
+                kind.name()
+            ))
+        };
+        let parts: Vec<String> = self.rule.headers.entities.iter().filter_map(of_kind).collect();
+        if parts.is_empty() {
+            return Ok(0);
+        }
+        let each_once = format!("select distinct entity_kind, entity from ({}) as paid", parts.join(" union "));
+        self.number(&format!("select count(*) from ({each_once}) as people")).await
     }
 
     async fn decisions(&self) -> Result<(i64, i64), QueryError> {
@@ -184,7 +207,7 @@ fn int(value: &Value) -> i64 {
     value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
 
-/// Makes a table of the hits: `entity_kind, entity, first_at, until, rank, is_good`.
+/// Makes a table of the hits: `entity_kind, entity, first_at, until, rank, is_good, is_bad`.
 fn found(hits: &[Arc<Hit>], labels: &HashMap<Entity, bool>) -> Result<Arc<dyn TableProvider>, QueryError> {
     let rank = |hit: &Hit| match hit.verdict {
         Restraint::None => 0,
@@ -192,15 +215,18 @@ fn found(hits: &[Arc<Hit>], labels: &HashMap<Entity, bool>) -> Result<Arc<dyn Ta
         Restraint::Block => 2,
     };
     let good: HashSet<&Entity> = labels.iter().filter(|(_, abusive)| !**abusive).map(|(entity, _)| entity).collect();
+    let bad: HashSet<&Entity> = labels.iter().filter(|(_, abusive)| **abusive).map(|(entity, _)| entity).collect();
     let is_good = |hit: &Hit| good.contains(&entity_of(hit));
+    let is_bad = |hit: &Hit| bad.contains(&entity_of(hit));
     let times = |times: Vec<i64>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
-    let columns: [(&str, ArrayRef); 6] = [
+    let columns: [(&str, ArrayRef); 7] = [
         ("entity_kind", Arc::new(StringArray::from_iter_values(hits.iter().map(|hit| hit.entity_kind.name())))),
         ("entity", Arc::new(StringArray::from_iter_values(hits.iter().map(|hit| &*hit.entity)))),
         ("first_at", times(hits.iter().map(|hit| hit.first_at).collect())),
         ("until", times(hits.iter().map(|hit| hit.until).collect())),
         ("rank", Arc::new(hits.iter().map(|hit| Some(rank(hit))).collect::<Int64Array>())),
         ("is_good", Arc::new(BooleanArray::from(hits.iter().map(|hit| is_good(hit)).collect::<Vec<_>>()))),
+        ("is_bad", Arc::new(BooleanArray::from(hits.iter().map(|hit| is_bad(hit)).collect::<Vec<_>>()))),
     ];
     let failed = |error: &dyn std::fmt::Display| QueryError::Internal(format!("hits make no table: {error}"));
     let batch = RecordBatch::try_from_iter(columns).map_err(|error| failed(&error))?;

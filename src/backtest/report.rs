@@ -80,6 +80,8 @@ struct Labels {
     r#true: usize,
     r#false: usize,
     unknown: usize,
+    /// Of those that are not labelled abusive, the ones that paid at some time.
+    paying: i64,
     precision: Option<f64>,
     interval: Option<[f64; 2]>,
     recall: Option<f64>,
@@ -132,7 +134,7 @@ impl Report {
             hits: found.hits.len(),
             series: series(found, range),
             decisions_changed: Share { changed, total, share },
-            labels: labels(found, &effect.labels),
+            labels: labels(found, &effect),
             credits: Credits { saved: effect.credits.0, stopped: effect.credits.1 },
             overlap: effect.overlap.into_iter().map(|(rule, entities)| Overlap { rule, entities }).collect(),
             neighbours: Vec::new(),
@@ -227,7 +229,8 @@ fn series(found: &BacktestHits, range: Range) -> Vec<Point> {
     points.into_iter().map(|(at, hits)| Point { at: clock::rfc3339(at), hits }).collect()
 }
 
-fn labels(found: &BacktestHits, known: &HashMap<Entity, bool>) -> Labels {
+fn labels(found: &BacktestHits, effect: &Effect) -> Labels {
+    let known = &effect.labels;
     let entities = distinct(found);
     let of = |abusive: bool| entities.iter().filter(|entity| known.get(*entity) == Some(&abusive)).count();
     let (right, wrong) = (of(true), of(false));
@@ -239,6 +242,7 @@ fn labels(found: &BacktestHits, known: &HashMap<Entity, bool>) -> Labels {
         r#true: right,
         r#false: wrong,
         unknown: entities.len() - right - wrong,
+        paying: effect.paying,
         precision: ratio(right, right + wrong),
         interval: wilson(right, right + wrong),
         recall: ratio(right, abusive),

@@ -204,6 +204,17 @@ impl Control {
         Ok((actors, words("select distinct action from audit order by action limit 1000")?))
     }
 
+    /// Returns the newest lines about a rule, the newest first: its texts, modes, backtests and trips.
+    pub(crate) fn audit_of_rule(&self, rule: &str, limit: u32) -> Result<Vec<AuditLine>, ControlError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(
+            "select seq, at, actor, action, detail, salt, commitment, hash from audit
+             where action like 'rule.%' and detail ->> '$.rule' = ?1 order by seq desc limit ?2",
+        )?;
+        let lines = statement.query_map(params![rule, limit], AuditLine::read)?;
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the detail of the newest line about an action.
     pub(crate) fn last_noted(&self, action: &str) -> Result<Option<Value>, ControlError> {
         let sql = "select detail from audit where action = ?1 order by seq desc limit 1";
@@ -323,6 +334,19 @@ mod tests {
         assert!(found(AuditFilter { entity: text("' or 1=1 --"), ..AuditFilter::default() }).is_empty());
         let (actors, actions) = control.audit_words().unwrap();
         assert_eq!((actors.join(" "), actions.join(" ")), ("file ops".into(), "label.set policy.changed".into()));
+    }
+
+    #[test]
+    fn the_story_of_a_rule_is_told_from_its_lines_alone() {
+        let control = control();
+        for (at, action, rule) in
+            [(5, "rule.saved", "a"), (6, "rule.mode", "b"), (7, "rule.tripped", "a"), (8, "snooze.set", "a")]
+        {
+            control.note(By { actor: "ops", at }, action, &json!({"rule": rule})).unwrap();
+        }
+        let told: Vec<String> = control.audit_of_rule("a", 9).unwrap().into_iter().map(|line| line.action).collect();
+        assert_eq!(told, ["rule.tripped", "rule.saved"]);
+        assert_eq!(control.audit_of_rule("a", 1).unwrap().len(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Backtests that were run: the proof that a version of a rule was tested before it goes live.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde_json::json;
 
 use super::audit::By;
@@ -8,6 +8,7 @@ use super::{Control, ControlError};
 
 /// Backtests kept; the oldest go first.
 const KEPT_MAX: i64 = 1_000;
+const COLUMNS: &str = "id, rule, version, approximate, range_from, range_to, made_by, made_at, report";
 
 /// A backtest of one version of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,23 +64,37 @@ impl Control {
     /// Returns a backtest by its id.
     pub(crate) fn backtest(&self, id: &str) -> Result<Option<StoredBacktest>, ControlError> {
         let connection = self.connection();
-        let mut statement = connection.prepare(
-            "select id, rule, version, approximate, range_from, range_to, made_by, made_at, report from backtests where id = ?1",
-        )?;
-        let found = statement.query_row([id], |row| {
-            Ok(StoredBacktest {
-                id: row.get(0)?,
-                rule: row.get(1)?,
-                version: row.get(2)?,
-                approximate: row.get(3)?,
-                range: (row.get(4)?, row.get(5)?),
-                made_by: row.get(6)?,
-                made_at: row.get(7)?,
-                report: row.get(8)?,
-            })
-        });
-        Ok(found.optional()?)
+        let mut statement = connection.prepare(&format!("select {COLUMNS} from backtests where id = ?1"))?;
+        Ok(statement.query_row([id], read_backtest).optional()?)
     }
+
+    /// Returns the newest backtests of a version of a rule, the newest first.
+    pub(crate) fn backtests_of(
+        &self,
+        rule: &str,
+        version: &str,
+        limit: u32,
+    ) -> Result<Vec<StoredBacktest>, ControlError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare(&format!(
+            "select {COLUMNS} from backtests where rule = ?1 and version = ?2 order by made_at desc, id desc limit ?3"
+        ))?;
+        let found = statement.query_map(params![rule, version, limit], read_backtest)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+}
+
+fn read_backtest(row: &Row<'_>) -> rusqlite::Result<StoredBacktest> {
+    Ok(StoredBacktest {
+        id: row.get(0)?,
+        rule: row.get(1)?,
+        version: row.get(2)?,
+        approximate: row.get(3)?,
+        range: (row.get(4)?, row.get(5)?),
+        made_by: row.get(6)?,
+        made_at: row.get(7)?,
+        report: row.get(8)?,
+    })
 }
 
 #[cfg(test)]
@@ -104,5 +119,8 @@ mod tests {
         }
         assert_eq!(control.backtest("bt_0").unwrap(), None);
         assert_eq!(control.backtest("bt_1").unwrap(), Some(backtest(1)));
+        let newest = [backtest(KEPT_MAX), backtest(KEPT_MAX - 1)];
+        assert_eq!(control.backtests_of("r", "v", 2).unwrap(), newest);
+        assert_eq!(control.backtests_of("r", "another", 2).unwrap(), []);
     }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod modes;
 mod overrides;
 mod rate;
+mod rule_texts;
 mod salts;
 mod secrets;
 mod snoozes;
@@ -30,6 +31,7 @@ pub(crate) use keyring::Keyring;
 pub(crate) use keys::{NewKey, StoredKey};
 pub(crate) use modes::StoredMode;
 pub(crate) use rate::Rate;
+pub(crate) use rule_texts::StoredText;
 pub(crate) use salts::Salts;
 
 /// The version of the tables below. A newer file is refused rather than guessed at.
@@ -52,6 +54,10 @@ create table if not exists snoozes (
 create table if not exists rule_modes (
     rule text not null, version text not null, mode text not null, forced integer not null, set_by text not null,
     set_at integer not null, primary key (rule, version)
+) strict;
+create table if not exists rule_texts (
+    seq integer primary key autoincrement, rule text not null, version text not null, text text not null,
+    saved_by text not null, saved_at integer not null, unique (rule, version)
 ) strict;
 create table if not exists backtests (
     id text primary key, rule text not null, version text not null, approximate integer not null,

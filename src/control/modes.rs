@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
 use super::audit::By;
+use super::rule_texts::{StoredText, keep_former, keep_texts};
 use super::{Control, ControlError};
 
 /// A mode that somebody set for one version of a rule.
@@ -43,16 +44,34 @@ impl Control {
     }
 
     /// Writes the line about a rule that is about to be saved, and with it the mode that its version begins with, unless
-    /// it has one. Durable once `Ok`.
+    /// it has one, and the texts: the former one, if nobody kept it yet, and the new one. Durable once `Ok`.
     pub(crate) fn note_saved_rule(
         &self,
         mode: Option<&StoredMode>,
+        texts: (Option<&StoredText>, &StoredText),
         by: By<'_>,
         detail: &Value,
     ) -> Result<(), ControlError> {
         let noted = self.change(by, "rule.saved", detail, |transaction| {
             if let Some(mode) = mode {
                 insert_mode(transaction, "ignore", mode)?;
+            }
+            keep_texts(transaction, texts)?;
+            Ok(true)
+        });
+        noted.map(drop)
+    }
+
+    /// Writes the line about a rule that is about to be deleted, and keeps its text. Durable once `Ok`.
+    pub(crate) fn note_deleted_rule(
+        &self,
+        text: Option<&StoredText>,
+        by: By<'_>,
+        detail: &Value,
+    ) -> Result<(), ControlError> {
+        let noted = self.change(by, "rule.deleted", detail, |transaction| {
+            if let Some(text) = text {
+                keep_former(transaction, text)?;
             }
             Ok(true)
         });

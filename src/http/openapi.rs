@@ -26,7 +26,7 @@ use super::{
         entities::show,
         verdict::overrides, verdict::put_override, verdict::delete_override, labels::put, sql::run, tables::list,
         queries::list, queries::run, own_queries::save, own_queries::delete, boards::list, boards::show, boards::save, boards::delete, boards::add_panel, issues::list, issues::show, issues::decide, issues::events, issues::merge, issues::split, grouping::show, grouping::set, grouping::preview, rules::list, rules::show, rules::put_mode, own_rules::save,
-        own_rules::delete, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
+        own_rules::delete, own_rules::check, snoozes::set, snoozes::end, backtest::run, audit::list, keys::list, keys::create, keys::revoke,
         stack::show, artifacts::organization, artifacts::options, artifacts::upload, artifacts::assemble, artifacts::announce,
         artifacts::finalize,
     ),

@@ -1,19 +1,24 @@
-//! `PUT` and `DELETE /v1/rules/{id}`: rules of the user's own, saved as files of the data directory.
+//! `PUT` and `DELETE /v1/rules/{id}`: rules of the user's own, saved as files of the data directory; and what is wrong with a
+//! text before it is saved.
 
+use std::sync::Arc;
+
+use ::queries::RuleReport;
 use ::queries::rules::RULE_BYTES_MAX;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::address::Named;
 use super::auth::{Authorized, Review};
 use super::error::Problem;
-use super::{App, blocking, rules};
+use super::{App, blocking, json as answer, rules};
 use crate::clock;
-use crate::control::By;
+use crate::control::{By, Key};
 
 /// The largest body: a text whose every letter is escaped.
 const BODY_BYTES_MAX: usize = 6 * RULE_BYTES_MAX + 64;
@@ -43,13 +48,19 @@ pub(crate) async fn save(
 ) -> Result<Response, Problem> {
     let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
     let text = read(&body.bytes)?;
+    put(&app, &id, text, &auth.key).await?;
+    rules::shown(&app, &id)
+}
+
+/// Saves a text as the rule of this name.
+pub(super) async fn put(app: &App, id: &str, text: String, key: &Arc<Key>) -> Result<(), Problem> {
     let saved = {
-        let (app, id) = (app.clone(), id.clone());
-        move || app.rulebook.save_own(&app.ingest, &id, &text, By { actor: &auth.key.name, at: clock::now() })
+        let (app, id, key) = (app.clone(), id.to_owned(), Arc::clone(key));
+        move || app.rulebook.save_own(&app.ingest, &id, &text, By { actor: &key.name, at: clock::now() })
     };
     blocking(saved).await??;
     app.verdicts.set_rule_actions(app.rulebook.actions());
-    rules::shown(&app, &id)
+    Ok(())
 }
 
 /// Deletes a rule.
@@ -63,13 +74,44 @@ pub(crate) async fn delete(
     State(app): State<App>,
     Named(id): Named,
 ) -> Result<Response, Problem> {
+    remove(&app, &id, &auth.key).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Deletes the rule of this name.
+pub(super) async fn remove(app: &App, id: &str, key: &Arc<Key>) -> Result<(), Problem> {
     let deleted = {
-        let app = app.clone();
-        move || app.rulebook.delete_own(&app.ingest, &id, By { actor: &auth.key.name, at: clock::now() })
+        let (app, id, key) = (app.clone(), id.to_owned(), Arc::clone(key));
+        move || app.rulebook.delete_own(&app.ingest, &id, By { actor: &key.name, at: clock::now() })
     };
     blocking(deleted).await??;
     app.verdicts.set_rule_actions(app.rulebook.actions());
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(())
+}
+
+/// Checks a text without saving it.
+#[utoipa::path(post, path = "/v1/rules/{id}/check", tag = "rules", summary = "Check a rule's text",
+    params(("id" = String, Path, description = "The name it would have")),
+    request_body(content = RuleText, description = "As for PUT /v1/rules/{id}"),
+    responses((status = 200, description = "`rule`: title, version, way and reason, window, state cost, as in the list; or null, and \
+        `problem`: line, message and hint. Nothing is saved"),
+        (status = 413, description = "Over 64 KiB")))]
+pub(crate) async fn check(
+    _auth: Authorized<Review>,
+    State(app): State<App>,
+    Named(id): Named,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = app.bodies.read(body, BODY_BYTES_MAX).await?;
+    let text = read(&body.bytes)?;
+    let checked = blocking(move || app.rulebook.draft(&id, &text)).await?;
+    Ok(answer(&match checked {
+        Ok(rule) => json!({"rule": RuleReport::new(&rule, rule.headers.mode), "problem": null}),
+        Err(wrong) => {
+            let line = (wrong.line > 0).then_some(wrong.line);
+            json!({"rule": null, "problem": {"line": line, "message": wrong.message, "hint": wrong.remedy}})
+        }
+    }))
 }
 
 fn read(body: &[u8]) -> Result<String, Problem> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::queries::Mode;
+use ::queries::{Mode, Rule};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -15,22 +15,24 @@ use super::auth::{Authorized, Review};
 use super::error::Problem;
 use super::{App, blocking, json as answer};
 use crate::clock;
-use crate::control::{Scope, Scopes, StoredMode};
+use crate::control::{Key, Scope, Scopes, StoredMode};
 use crate::rulebook::stored_mode;
 
 const BODY_BYTES_MAX: usize = 4 << 10;
 
 /// The body of `PUT /v1/rules/{id}/mode`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewMode {
     /// off, shadow or live.
-    mode: String,
+    pub(super) mode: String,
     /// A backtest of exactly this version.
-    backtest_id: Option<String>,
+    pub(super) backtest_id: Option<String>,
     /// Goes live without a backtest; needs scope admin, and the audit log shows it.
     #[serde(default)]
-    force: bool,
+    pub(super) force: bool,
+    /// Only if the rule is in this version; whichever it is in if it is left out.
+    pub(super) version: Option<String>,
 }
 
 /// Lists the rules.
@@ -74,36 +76,48 @@ pub(crate) async fn put_mode(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: NewMode = app.bodies.read_json(body, BODY_BYTES_MAX).await?;
+    set_mode(&app, &id, &new, &auth.key).await?;
+    let (rules, _) = app.rulebook.list(clock::now());
+    Ok(answer(&json!({"rule": rules.into_iter().find(|view| *view.report.name == *id)})))
+}
+
+/// Sets the mode of a rule's present version, if there is ground for it. Returns the mode before.
+pub(super) async fn set_mode(app: &App, id: &str, new: &NewMode, key: &Key) -> Result<Mode, Problem> {
     let Some(mode) = Mode::parse(&new.mode) else {
         return Err(Problem::invalid(format!("mode {:?} is none of off, shadow, live", new.mode)));
     };
-    let Some((rule, present)) = app.rulebook.get(&id) else { return Err(unknown(&id)) };
-    if mode == Mode::Live && present != Mode::Live {
-        let hint = "POST /v1/rules/{id}/backtest and give its backtest_id, or say \"force\": true with a key of scope admin; \
-            the audit log shows it";
-        match &new.backtest_id {
-            Some(id) => {
-                let (rulebook, id, rule) = (app.rulebook.clone(), id.clone(), Arc::clone(&rule));
-                let checked = blocking(move || rulebook.check_backtest(&id, &rule)).await??;
-                checked.map_err(|why| Problem::Conflict(why.into(), hint))?;
-            }
-            None if !new.force => {
-                return Err(Problem::Conflict("going live needs a backtest of this very version".into(), hint));
-            }
-            None if !auth.key.scopes.has_any(Scopes::of(&[Scope::Admin])) => {
-                return Err(Problem::MissingScope("admin"));
-            }
-            None => {}
-        }
+    let Some((rule, present)) = app.rulebook.get(id) else { return Err(unknown(id)) };
+    if new.version.as_ref().is_some_and(|version| **version != *rule.version) {
+        let message = format!("the rule {id} was changed meanwhile: it is in version {}", rule.version);
+        return Err(Problem::Conflict(message.into(), "look at it again, then decide"));
     }
-    let forced = mode == Mode::Live && present != Mode::Live && new.backtest_id.is_none();
-    let set = StoredMode { forced, ..stored_mode(&rule, mode, &auth.key.name, clock::now()) };
+    let is_promotion = mode == Mode::Live && present != Mode::Live;
+    if is_promotion {
+        check_ground(app, &rule, new, key).await?;
+    }
+    let forced = is_promotion && new.backtest_id.is_none();
+    let set = StoredMode { forced, ..stored_mode(&rule, mode, &key.name, clock::now()) };
     let why = json!({"before": present.name(), "backtest_id": new.backtest_id});
     let (rulebook, ingest) = (app.rulebook.clone(), app.ingest.clone());
     tracing::info!(rule.name = &*rule.name, rule.mode = mode.name(), forced, "a rule's mode was set");
     blocking(move || rulebook.set_mode(&ingest, &set, "rule.mode", &why)).await??;
-    let (rules, _) = app.rulebook.list(clock::now());
-    Ok(answer(&json!({"rule": rules.into_iter().find(|view| view.report.name == rule.name)})))
+    Ok(present)
+}
+
+/// Going live needs a backtest of the very version, or force by an admin.
+async fn check_ground(app: &App, rule: &Arc<Rule>, new: &NewMode, key: &Key) -> Result<(), Problem> {
+    let hint = "POST /v1/rules/{id}/backtest and give its backtest_id, or say \"force\": true with a key of scope admin; \
+        the audit log shows it";
+    match &new.backtest_id {
+        Some(id) => {
+            let (rulebook, id, rule) = (app.rulebook.clone(), id.clone(), Arc::clone(rule));
+            let checked = blocking(move || rulebook.check_backtest(&id, &rule)).await??;
+            checked.map_err(|why| Problem::Conflict(why.into(), hint))
+        }
+        None if !new.force => Err(Problem::Conflict("going live needs a backtest of this very version".into(), hint)),
+        None if !key.scopes.has_any(Scopes::of(&[Scope::Admin])) => Err(Problem::MissingScope("admin")),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn unknown(id: &str) -> Problem {

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use ingest::{Disk, Ingest, RealDisk, create_dir, write_file};
 use queries::catalogue::SourceProblem;
 use queries::rules::{RULE_FILES_MAX, check_rule_name};
-use queries::{Mode, RuleFiles};
+use queries::{Mode, Rule, RuleFiles};
 use serde_json::json;
 use tracing::info;
 
 use super::Rulebook;
 use super::modes::stored;
-use crate::control::{By, ControlError};
+use crate::control::{By, ControlError, StoredText};
 
 /// Why a rule was not saved or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,17 @@ pub(crate) enum OwnRuleError {
     Control(#[from] ControlError),
 }
 
+/// Whose the file of a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It came with the program.
+    BuiltIn,
+    /// The user saved it here.
+    Own,
+    /// It lies in a directory given by --rules.
+    Operator,
+}
+
 impl Rulebook {
     /// Saves a rule's text and puts it in force, in shadow unless a mode was set for this very text before. Durable once
     /// `Ok`. Waits for the disk.
@@ -62,7 +73,9 @@ impl Rulebook {
         }
         let shadow = (rule.headers.mode == Mode::Live).then(|| stored(&rule, Mode::Shadow, by.actor, by.at));
         let detail = json!({"rule": name, "version": &*rule.version, "bytes": text.len()});
-        self.control.note_saved_rule(shadow.as_ref(), by, &detail)?;
+        let former = self.get(name).map(|(former, _)| Self::former_text(&former, by.at));
+        let kept = StoredText { saved_by: by.actor.to_owned(), ..Self::former_text(&rule, by.at) };
+        self.control.note_saved_rule(shadow.as_ref(), (former.as_ref(), &kept), by, &detail)?;
         let written = create_dir(&RealDisk, &self.own).and_then(|()| write_file(&RealDisk, &path, text.as_bytes()));
         self.control.note_unless_done(&written, by, "rule.not_saved", &detail);
         written?;
@@ -82,14 +95,45 @@ impl Rulebook {
             return Err(self.not_own(name));
         }
         let in_force = self.get(name).filter(|(rule, _)| *rule.file == *path.display().to_string());
-        let version = in_force.map(|(rule, _)| rule.version.to_string());
+        let version = in_force.as_ref().map(|(rule, _)| rule.version.to_string());
         let detail = json!({"rule": name, "version": version});
-        self.control.note(by, "rule.deleted", &detail)?;
+        // Its text is kept, so that saving it again undoes this.
+        let kept = in_force.map(|(rule, _)| Self::former_text(&rule, by.at));
+        self.control.note_deleted_rule(kept.as_ref(), by, &detail)?;
         let removed = std::fs::remove_file(&path).and_then(|()| RealDisk.sync_dir(&self.own));
         self.control.note_unless_done(&removed, by, "rule.not_deleted", &detail);
         removed?;
         info!(rule.name = name, "a rule was deleted");
         self.reload(&mut files, ingest, by.at)
+    }
+
+    /// Returns the version of a rule of the user's own that a text is kept of.
+    ///
+    /// # Errors
+    /// When the control database cannot be read.
+    pub(crate) fn kept_text(&self, name: &str, version: &str) -> Result<Option<StoredText>, ControlError> {
+        self.control.rule_text(name, version)
+    }
+
+    /// Returns whose the file of a rule is.
+    pub(crate) fn origin(&self, rule: &Rule) -> Origin {
+        if is_built_in(rule) {
+            Origin::BuiltIn
+        } else if *rule.file == *self.own_file(&rule.name).display().to_string() {
+            Origin::Own
+        } else {
+            Origin::Operator
+        }
+    }
+
+    fn former_text(rule: &Rule, now: i64) -> StoredText {
+        StoredText {
+            rule: rule.name.to_string(),
+            version: rule.version.to_string(),
+            text: rule.text.to_string(),
+            saved_by: if is_built_in(rule) { "weir" } else { "file" }.to_owned(),
+            saved_at: now,
+        }
     }
 
     fn not_own(&self, name: &str) -> OwnRuleError {
@@ -114,6 +158,10 @@ impl Rulebook {
         self.record(ingest, &transitions);
         Ok(())
     }
+}
+
+fn is_built_in(rule: &Rule) -> bool {
+    rule.file.starts_with("built-in ")
 }
 
 fn file_in(dir: &Path, name: &str) -> PathBuf {

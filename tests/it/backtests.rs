@@ -70,6 +70,7 @@ fn a_backtest_finds_what_live_found_and_weighs_it() {
         (&result["labels"]["true"], &result["labels"]["false"], &result["labels"]["unknown"]),
         (&json!(1), &json!(1), &json!(1))
     );
+    assert_eq!(result["labels"]["paying"], 0);
     assert_eq!((&result["labels"]["precision"], &result["labels"]["recall"]), (&json!(0.5), &json!(0.5)));
     assert_eq!((&result["credits"]["saved"], &result["credits"]["stopped"]), (&json!(7), &json!(9)));
     assert_eq!(

@@ -102,6 +102,7 @@ pub(crate) const ROUTES: &[(&str, &str, &[&str])] = &[
     ("GET", "/v1/rules/{id}", &["review"]),
     ("PUT", "/v1/rules/{id}", &["review"]),
     ("DELETE", "/v1/rules/{id}", &["review"]),
+    ("POST", "/v1/rules/{id}/check", &["review"]),
     ("PUT", "/v1/rules/{id}/mode", &["review"]),
     ("POST", "/v1/rules/{id}/snooze", &["review"]),
     ("DELETE", "/v1/rules/{id}/snooze", &["review"]),

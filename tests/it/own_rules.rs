@@ -100,7 +100,7 @@ fn what_is_no_rule_is_refused_with_its_line() {
     assert_eq!((&error["line"], &error["hint"]), (&json!(3), &json!("did you mean `on`?")), "{error}");
     assert!(!error["message"].as_str().unwrap().contains(".sql"), "no path of the machine: {error}");
     save(&client, "select 1").refusal(400);
-    for name in ["Rule", "a-b", "..%2Fx", "score", "override", &"x".repeat(65)] {
+    for name in ["Rule", "a-b", "..%2Fx", "score", "override", "new", "save", &"x".repeat(65)] {
         client.put(&format!("/v1/rules/{name}"), &json!({"sql": TEXT})).refusal(400);
     }
     client.put(&path(), &json!({"sql": TEXT, "mode": "live"})).refusal_naming(400, "mode");
@@ -114,6 +114,33 @@ fn what_is_no_rule_is_refused_with_its_line() {
     client.delete("/v1/rules/card_testing").refusal(409);
     client.delete("/v1/rules/nobody").refusal(404);
     client.delete("/v1/rules/..%2F..%2Fcontrol").refusal(404);
+}
+
+#[test]
+fn a_text_is_checked_without_being_saved() {
+    let (site, server, client) = house();
+    let check = |text: &str| client.post(&format!("{}/check", path()), &json!({"sql": text})).expect(200);
+    let good = check(TEXT);
+    assert_eq!((&good["rule"]["way"], &good["problem"]), (&json!("live"), &Value::Null), "{good}");
+    let bad = check(&TEXT.replace("--! on:", "--! onn:"));
+    assert_eq!((&bad["rule"], &bad["problem"]["line"]), (&Value::Null, &json!(3)), "{bad}");
+    assert_eq!(bad["problem"]["hint"], "did you mean `on`?");
+    let column = check(&TEXT.replace("select device_id", "select devise_id"));
+    let hint = column["problem"]["hint"].as_str().unwrap();
+    assert!(column["problem"]["line"] == 9 && hint.starts_with("did you mean `device_id`"), "{column}");
+    client.get(&path()).refusal(404);
+    assert!(!site.data().join("queries/rules").exists(), "nothing was written");
+    drop(server);
+}
+
+#[test]
+fn a_mode_can_be_set_for_one_version_alone() {
+    let (_site, server, client) = house();
+    let saved = save(&client, TEXT).expect(200);
+    let put = |version: &Value| client.put(&format!("{}/mode", path()), &json!({"mode": "off", "version": version}));
+    put(&json!("0123456789abcdef")).refusal(409);
+    assert_eq!(put(&saved["rule"]["version"]).expect(200)["rule"]["mode"], "off");
+    drop(server);
 }
 
 #[test]

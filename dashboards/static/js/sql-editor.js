@@ -3,7 +3,8 @@
 //   const editor = mountEditor(element, {text, label, hint, onChange, onRun});
 //   editor.text()  editor.setText(text)  editor.insert(text)  editor.focus()
 //   editor.complete({usage: [{name, type, doc}], …}, functions)   tables with their columns; functions of sql-functions.js
-//   editor.showProblem({message, line, column})   or null for none; lines and columns count from 1
+//   editor.showProblem({message, line, column})   or null for none; lines and columns count from 1. The cursor goes there,
+//                                                 unless somebody is writing: showProblem(problem, {moves: false})
 //
 // Tab leaves the editor, so that the keyboard is not caught in it.
 import {
@@ -249,9 +250,9 @@ export const mountEditor = (host, { text = "", label, hint = "", onChange, onRun
       );
       view.dispatch({ effects: language.reconfigure([sql({ dialect, schema: schemaOf(tables) }), ...offered]) });
     },
-    showProblem(problem) {
+    showProblem(problem, { moves = true } = {}) {
       view.dispatch(setDiagnostics(view.state, problem ? [problemAt(problem)] : []));
-      if (problem?.line) view.dispatch({ selection: { anchor: problemAt(problem).from }, scrollIntoView: true });
+      if (problem?.line && moves) view.dispatch({ selection: { anchor: problemAt(problem).from }, scrollIntoView: true });
     },
   };
 };

@@ -27,8 +27,8 @@ pub(super) fn at_with_hint(message: String, place: Location, hint: String) -> Qu
     QueryError::Invalid { message, line, column, hint: Some(hint) }
 }
 
-/// Turns an error of the parser into ours.
-pub(super) fn parsing(error: &DataFusionError) -> QueryError {
+/// Turns an error of the parser, or of the planner where no table's name can be meant, into ours.
+pub(crate) fn parsing(error: &DataFusionError) -> QueryError {
     query(error, &Names::default())
 }
 

@@ -47,6 +47,7 @@ pub use types::sql_type;
 pub use views::{View, ViewColumn, all as views};
 
 pub(crate) use answer::Part;
+pub(crate) use diagnose::parsing as diagnose;
 pub(crate) use params::placeholders;
 
 use crate::error::QueryError;

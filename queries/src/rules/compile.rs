@@ -12,7 +12,7 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 
 use crate::catalogue::{Headers, SourceProblem};
-use crate::engine::{Engine, Tables};
+use crate::engine::{Engine, Tables, diagnose};
 use crate::error::QueryError;
 use crate::hits::EntityKind;
 
@@ -200,7 +200,13 @@ fn guard_problem(file: &str, error: &QueryError) -> SourceProblem {
 fn planning_problem(file: &str, error: &DataFusionError) -> SourceProblem {
     let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
     let line = span.and_then(|span| u32::try_from(span.start.line).ok()).unwrap_or(0);
-    SourceProblem::new(file, line, error.strip_backtrace(), None)
+    // The same words as for a statement, and which name was meant.
+    match diagnose(error) {
+        QueryError::Invalid { message, line: found, hint, .. } => {
+            SourceProblem::new(file, if line > 0 { line } else { found.unwrap_or(0) }, message, hint)
+        }
+        _ => SourceProblem::new(file, line, error.strip_backtrace(), None),
+    }
 }
 
 fn to_ms(us: i64) -> u64 {

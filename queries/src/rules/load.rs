@@ -20,8 +20,8 @@ pub const RULE_FILES_MAX: usize = 1_000;
 pub const RULE_BYTES_MAX: usize = 64 << 10;
 /// The longest name of a rule.
 const NAME_BYTES_MAX: usize = 64;
-/// What reasons of other kinds are called: no rule may be mistaken for one.
-const NAMES_TAKEN: [&str; 2] = ["override", "score"];
+/// What reasons of other kinds are called: no rule may be mistaken for one. And what the pages that make rules are called.
+const NAMES_TAKEN: [&str; 4] = ["override", "score", "new", "save"];
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/rules"]
@@ -111,7 +111,9 @@ pub fn check_rule_name(name: &str) -> Result<(), &'static str> {
         return Err("name it with 1 to 64 of a-z, 0-9 and _, as in `card_testing`");
     }
     if NAMES_TAKEN.contains(&name) {
-        return Err("`override` and `score` are what reasons of other kinds are called; take another name");
+        return Err(
+            "`override` and `score` are what reasons of other kinds are called, `new` and `save` are pages; take another name",
+        );
     }
     Ok(())
 }

@@ -6,19 +6,20 @@ mod decided;
 mod entity;
 mod issue;
 mod issues;
+mod pipeline;
+mod privacy;
 mod queue;
 mod reasons;
 mod restrictions;
 pub(in crate::http) mod rows;
-mod verdicts;
-mod pipeline;
-mod privacy;
+pub(crate) mod rule;
+pub(crate) mod rules;
 mod session;
 mod settings;
+pub(crate) mod sql;
+mod verdicts;
 
 use std::sync::Arc;
-
-pub(crate) mod sql;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
@@ -63,6 +64,7 @@ fn frame(key: Option<&Key>) -> Frame {
         key: key.map(|key| key.name.to_string()),
         may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
         may_admin: key.is_some_and(|key| key.scopes.has(Scope::Admin)),
+        may_review: key.is_some_and(|key| key.scopes.has(Scope::Review)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -72,6 +74,12 @@ fn frame(key: Option<&Key>) -> Frame {
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
     looker(app, headers, uri, Scope::Query)
+}
+
+/// As [`reader`], of a page that needs the scope review.
+#[expect(clippy::result_large_err, reason = "the error is the answer")]
+fn reviewer(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
+    looker(app, headers, uri, Scope::Review)
 }
 
 /// The same for a page that needs another scope.
@@ -106,6 +114,16 @@ async fn reviewed<T: DeserializeOwned>(app: &App, request: Request) -> Result<(A
 
 /// Reads what a form of a page of ours sends to change something, for whoever is signed in with this scope.
 async fn posted<T: DeserializeOwned>(app: &App, request: Request, scope: Scope) -> Result<(Arc<Key>, T), Response> {
+    posted_up_to(FORM_BYTES_MAX, app, request, scope).await
+}
+
+/// As [`posted`], of a form that is at most so large.
+async fn posted_up_to<T: DeserializeOwned>(
+    bytes_max: usize,
+    app: &App,
+    request: Request,
+    scope: Scope,
+) -> Result<(Arc<Key>, T), Response> {
     let (parts, body) = request.into_parts();
     let key = app.sessions.key(&parts.headers, &app.keyring, clock::now());
     if !from_own_page(&parts.headers) {
@@ -116,7 +134,7 @@ async fn posted<T: DeserializeOwned>(app: &App, request: Request, scope: Scope) 
     if !key.scopes.has(scope) {
         return Err(forbidden(&key, scope.name()));
     }
-    match read_form(app, body, FORM_BYTES_MAX).await {
+    match read_form(app, body, bytes_max).await {
         Ok(form) => Ok((key, form)),
         Err(refused) => Err(problem(&key, refused, "/")),
     }
