@@ -9,7 +9,7 @@ use crate::unit::Unit;
 const NOW: i64 = 1_795_341_845_000_000;
 
 fn frame() -> Frame {
-    Frame { key: Some("demo".to_owned()), may_query: true, version: "0.1.0".to_owned() }
+    Frame { key: Some("demo".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() }
 }
 
 fn panel(fields: &str) -> PanelSpec {

@@ -33,7 +33,7 @@ fn proof(text: &str) -> Proof {
 
 fn page(text: &str) -> DecisionPage {
     DecisionPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         id: text.to_owned(),
         at: NOW - 5_000_000,

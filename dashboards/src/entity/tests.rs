@@ -37,7 +37,7 @@ fn page(text: &str) -> EntityPage {
     };
     let asked = Asked { kind: own(text), id: own(text), ..Asked::default() };
     EntityPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         standing: Standing { verdict: "throttle".to_owned(), why: own(text) },
         score: Score::new(vec![hit(text, Counting::Live), hit(text, Counting::Shadow), hit(text, Counting::Snoozed)]),

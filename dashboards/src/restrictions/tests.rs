@@ -22,7 +22,7 @@ fn row(text: &str) -> Row {
 fn page(rows: Vec<Row>, active: usize) -> RestrictionsPage {
     let total = rows.len();
     RestrictionsPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         asked: Asked::default(),
         list: Panel::Ready(Restrictions { rows, total, active }),

@@ -28,7 +28,7 @@ fn waiting(text: &str, counts: bool) -> Waiting {
 fn page(rows: Vec<Waiting>) -> ReviewPage {
     let total = rows.len();
     ReviewPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         asked: Asked { limit: ROWS_USUAL, ..Asked::default() },
         queue: Panel::Ready(Queue { rows, total }),

@@ -10,7 +10,13 @@ const VERSION: &str = "9f2c81d04be7a635";
 const FORMER: &str = "11aa22bb33cc44dd";
 
 fn frame() -> Frame {
-    Frame { key: Some("ops".to_owned()), may_query: true, may_review: true, version: "0.1.0".to_owned() }
+    Frame {
+        key: Some("ops".to_owned()),
+        may_query: true,
+        may_review: true,
+        version: "0.1.0".to_owned(),
+        ..Frame::default()
+    }
 }
 
 fn facts() -> RuleFacts {

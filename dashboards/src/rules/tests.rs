@@ -39,7 +39,13 @@ fn figures() -> Figures {
 
 fn page(rules: Vec<RuleRow>) -> RulesPage {
     RulesPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, may_review: true, version: "0.1.0".to_owned() },
+        frame: Frame {
+            key: Some("ops".to_owned()),
+            may_query: true,
+            may_review: true,
+            version: "0.1.0".to_owned(),
+            ..Frame::default()
+        },
         now: NOW,
         asked: Asked::default(),
         rules,

@@ -7,7 +7,13 @@ use crate::proof::{HOSTILE, adds_no_tag, has_nothing_inline, plain_names};
 const NOW: i64 = 1_795_341_845_000_000;
 
 fn frame() -> Frame {
-    Frame { key: Some("ops".to_owned()), may_query: true, may_admin: true, version: "0.1.0".to_owned() }
+    Frame {
+        key: Some("ops".to_owned()),
+        may_query: true,
+        may_admin: true,
+        version: "0.1.0".to_owned(),
+        ..Frame::default()
+    }
 }
 
 fn words(words: &[&str]) -> Vec<String> {

@@ -38,7 +38,7 @@ fn row(text: &str) -> FeedRow {
 
 fn page(rows: Vec<FeedRow>) -> VerdictsPage {
     VerdictsPage {
-        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned() },
+        frame: Frame { key: Some("ops".to_owned()), may_query: true, version: "0.1.0".to_owned(), ..Frame::default() },
         now: NOW,
         asked: Asked { limit: ROWS_USUAL, ..Asked::default() },
         feed: Panel::Ready(Feed { rows, is_truncated: false }),

@@ -37,13 +37,13 @@ pub(crate) use entity::{decide as decide_entity, entity, evidence};
 pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
 pub(in crate::http) use issues::reason;
 pub(crate) use issues::{decide as decide_issues, issues};
-pub(crate) use queue::{decide as decide_waiting, review};
-pub(crate) use restrictions::{restrictions, revoke};
-pub(crate) use verdicts::{decision, verdicts, verdicts_fragment};
 pub(crate) use pipeline::{pipeline, pipeline_fragment};
 pub(crate) use privacy::data;
+pub(crate) use queue::{decide as decide_waiting, review};
+pub(crate) use restrictions::{restrictions, revoke};
 pub(crate) use session::session;
 pub(crate) use settings::{make_key, revoke_key, settings};
+pub(crate) use verdicts::{decision, verdicts, verdicts_fragment};
 
 use crate::clock;
 use crate::control::{Key, Scope, Scopes};

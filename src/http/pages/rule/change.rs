@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::{new_page, page};
 use crate::clock;
-use crate::control::{By, Key};
+use crate::control::{By, Key, Scope};
 use crate::http::address::Named;
 use crate::http::error::Problem;
-use crate::http::pages::{Form, carry_out, field, html, problem, posted_up_to, reviewed};
+use crate::http::pages::{Form, carry_out, field, html, posted_up_to, problem, reviewed};
 use crate::http::rules::{NewMode, set_mode as put_mode, unknown};
 use crate::http::{App, blocking, own_rules};
 use crate::verdict::parse_kind;
