@@ -10,6 +10,8 @@ use crate::{Frame, PageError, Panel, address, figure, moment};
 
 /// Rows of a timeline.
 pub const ROWS_MAX: usize = 500;
+/// Rows of the page as it is first shown.
+pub const ROWS_USUAL: usize = 80;
 
 /// The page of one session. Shape: `session.html`.
 #[derive(Debug, Clone, Template)]
@@ -42,6 +44,8 @@ pub struct Asked {
     pub since: String,
     /// Only what is of this kind.
     pub kind: Option<Kind>,
+    /// All rows that a page can show, not only as many as are soon read.
+    pub is_long: bool,
 }
 
 /// What is known of a session.
@@ -83,7 +87,18 @@ impl Asked {
     pub fn address(&self) -> String {
         let path = format!("/sessions/{}", address::encode(&self.id));
         let kind = self.kind.map(Kind::name).unwrap_or_default();
-        address::with_parameters(&path, [("since", self.since.as_str()), ("kind", kind)])
+        let rows = if self.is_long { "all" } else { "" };
+        address::with_parameters(&path, [("since", self.since.as_str()), ("kind", kind), ("rows", rows)])
+    }
+
+    /// Returns how many rows are shown.
+    pub fn rows_max(&self) -> usize {
+        if self.is_long { ROWS_MAX } else { ROWS_USUAL }
+    }
+
+    /// Writes the address with all rows that a page can show.
+    pub fn long(&self) -> String {
+        Self { is_long: true, ..self.clone() }.address()
     }
 
     /// Writes the address with only what is of a kind, or all.

@@ -37,6 +37,7 @@ const TEXTS: &[&str] = &[
     "browser_version",
     "card_hash",
     "code",
+    "component",
     "country",
     "culprit",
     "currency",

@@ -66,7 +66,7 @@ export const findBarriers = (page) =>
       if (name(control) === "") wrong.push(`a ${control.tagName} has no name`);
     }
     for (const picture of document.querySelectorAll("svg")) {
-      const told = picture.getAttribute("role") === "img" ? name(picture) !== "" : picture.ariaHidden === "true";
+      const told = ["img", "group"].includes(picture.getAttribute("role")) ? name(picture) !== "" : picture.ariaHidden === "true";
       if (!told) wrong.push("a drawing has neither a name nor aria-hidden");
     }
     for (const table of document.querySelectorAll("table")) {

@@ -105,8 +105,6 @@ pub struct Found {
     pub kind: String,
     /// The strongest case.
     pub entity: String,
-    /// Its component; empty without one.
-    pub component: String,
     /// What was observed there.
     pub observed: f64,
     /// What it is held against.
@@ -184,14 +182,7 @@ impl Change {
                 ("Open the issue".to_owned(), format!("/issues/{}", address::encode(&crashes.issue)))
             }
             Self::Moved(moved) => ("See its course".to_owned(), moved.link.to_owned()),
-            Self::Found(found) => {
-                let (kind, id) = match found.component.as_str() {
-                    "" => (found.kind.as_str(), found.entity.as_str()),
-                    component => ("component", component),
-                };
-                let words = if kind == "component" { "See who hangs together" } else { "See why" };
-                (words.to_owned(), entity_address(kind, id))
-            }
+            Self::Found(found) => ("See why".to_owned(), entity_address(&found.kind, &found.entity)),
         }
     }
 
@@ -328,7 +319,6 @@ mod tests {
             groups: 8,
             kind: "account".to_owned(),
             entity: text.clone(),
-            component: text.clone(),
             observed: 38.0,
             threshold: 3.0,
         };
@@ -384,7 +374,7 @@ mod tests {
     #[test]
     fn the_next_step_leads_to_the_evidence() {
         let steps: Vec<String> = page("a/b").changes.value().unwrap().iter().map(|change| change.step().1).collect();
-        assert_eq!(steps, ["/issues/a%2Fb", "/e/component/a%2Fb"]);
+        assert_eq!(steps, ["/issues/a%2Fb", "/e/account/a%2Fb"]);
     }
 
     #[test]

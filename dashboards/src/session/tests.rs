@@ -77,7 +77,7 @@ fn hostile(text: &str) -> SessionPage {
         ..facts()
     };
     SessionPage {
-        asked: Asked { id: own(), since: own(), kind: None },
+        asked: Asked { id: own(), since: own(), kind: None, ..Asked::default() },
         facts: Panel::Stale { value: Some(known), as_of: NOW, reason: own() },
         devices: Some(vec![own()]),
         ..page(None, all)
@@ -90,7 +90,7 @@ fn draws_every_state_a_reader_can_meet() {
     insta::assert_snapshot!("typical", html(page(Some(facts()), rows())));
     insta::assert_snapshot!("unknown", html(page(None, Vec::new())));
     let filtered = SessionPage {
-        asked: Asked { id: "s_7".to_owned(), since: "-7d".to_owned(), kind: Some(Kind::Log) },
+        asked: Asked { id: "s_7".to_owned(), since: "-7d".to_owned(), kind: Some(Kind::Log), ..Asked::default() },
         devices: None,
         unseen: vec!["Credits and payments are not shown: this key does not carry the purpose billing."],
         may_review: false,
@@ -134,7 +134,7 @@ fn every_kind_finds_itself_in_the_address() {
     for kind in Kind::ALL {
         assert_eq!(Kind::parse(kind.name()), Some(kind));
     }
-    let asked = Asked { id: "a/b".to_owned(), since: "-7d".to_owned(), kind: Some(Kind::Error) };
+    let asked = Asked { id: "a/b".to_owned(), since: "-7d".to_owned(), kind: Some(Kind::Error), ..Asked::default() };
     assert_eq!(asked.address(), "/sessions/a%2Fb?since=-7d&kind=error");
 }
 

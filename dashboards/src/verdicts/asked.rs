@@ -3,7 +3,7 @@
 use crate::address;
 
 /// Rows that are shown unless more are asked for.
-pub const ROWS_USUAL: usize = 50;
+pub const ROWS_USUAL: usize = 25;
 /// Rows that are shown at most.
 pub const ROWS_MAX: usize = 500;
 /// What the range can be, and what that is called.

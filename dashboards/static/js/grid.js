@@ -91,6 +91,9 @@ export const drawGrid = (host, { answer, label, onRow, heightMax = 480 }) => {
   table.on("tableBuilt", () => {
     box.setAttribute("aria-label", label);
     box.setAttribute("aria-rowcount", String(data.length + 1));
+    // The library leaves the part that scrolls without a role, between the grid and its rows.
+    box.querySelector(".tabulator-tableholder")?.setAttribute("role", "rowgroup");
+    box.querySelector(".tabulator-table")?.setAttribute("role", "presentation");
   });
   if (onRow) table.on("rowClick", (_, row) => onRow(row.getData().place));
   return { dispose: () => table.destroy() };

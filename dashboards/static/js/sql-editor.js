@@ -203,7 +203,7 @@ export const mountEditor = (host, { text = "", label, hint = "", onChange, onRun
         language.of(sql({ dialect })),
         EditorView.lineWrapping,
         placeholder(hint),
-        EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
+        EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged && told) onChange(update.state.doc.toString());
         }),

@@ -136,7 +136,6 @@ impl Asked<'_> {
             groups: rows::count(row, "groups"),
             kind: rows::text(row, "entity_kind"),
             entity: rows::text(row, "entity"),
-            component: rows::text(row, "component"),
             observed: number(row, "observed"),
             threshold: number(row, "threshold"),
             rule,

@@ -33,7 +33,7 @@ pub(crate) async fn session(State(app): State<App>, Named(id): Named, request: R
     if !(key.purposes.has(Purpose::Reliability) && key.purposes.has(Purpose::Product)) {
         return forbidden(&key, "query and the purposes reliability and product");
     }
-    let made = match given(&request, &["since", "kind"]).and_then(|params| asked(&params, id)) {
+    let made = match given(&request, &["since", "kind", "rows"]).and_then(|params| asked(&params, id)) {
         Ok(asked) => page(&app, &key, asked).await,
         Err(refused) => Err(refused),
     };
@@ -51,7 +51,12 @@ fn asked(params: &Params, id: String) -> Result<Asked, Problem> {
             Problem::invalid(format!("kind is one of {names}"))
         })?),
     };
-    Ok(Asked { id, since: rows::text(params, "since"), kind })
+    let is_long = match rows::text(params, "rows").as_str() {
+        "" => false,
+        "all" => true,
+        _ => return Err(Problem::invalid("rows is all, or left out")),
+    };
+    Ok(Asked { id, since: rows::text(params, "since"), kind, is_long })
 }
 
 async fn page(app: &App, key: &Key, asked: Asked) -> Result<SessionPage, Problem> {
@@ -63,7 +68,7 @@ async fn page(app: &App, key: &Key, asked: Asked) -> Result<SessionPage, Problem
     }
     // Two at a time: the engine runs a few queries at once, for everybody.
     let (facts, timeline) =
-        tokio::join!(asker.ask("session_facts", params.clone(), 1), timeline(&asker, &params, asked.kind));
+        tokio::join!(asker.ask("session_facts", params.clone(), 1), timeline(&asker, &params, &asked));
     let devices = match key.purposes.has(Purpose::Abuse) {
         true => Some(devices(&asker, &params).await.unwrap_or_default()),
         false => None,
@@ -104,7 +109,7 @@ async fn devices(asker: &Asker<'_>, params: &Params) -> Result<Vec<String>, Prob
 }
 
 /// Asks for what happened, as far as the key may see it, and puts it in order.
-async fn timeline(asker: &Asker<'_>, params: &Params, kind: Option<Kind>) -> Result<Timeline, Problem> {
+async fn timeline(asker: &Asker<'_>, params: &Params, asked: &Asked) -> Result<Timeline, Problem> {
     let purposes = asker.key.purposes;
     let mut queries: Vec<(&str, fn(&Row) -> Happening)> = vec![("session_timeline", happened)];
     if purposes.has(Purpose::Billing) {
@@ -124,9 +129,9 @@ async fn timeline(asker: &Asker<'_>, params: &Params, kind: Option<Kind>) -> Res
     all.sort_by_key(|row| row.at);
     let counted = |kind: Kind| (kind, all.iter().filter(|row| row.kind == kind).count() as u64);
     let counts: Vec<(Kind, u64)> = Kind::ALL.into_iter().map(counted).filter(|(_, count)| *count > 0).collect();
-    all.retain(|row| kind.is_none_or(|kind| row.kind == kind));
-    is_truncated |= all.len() > ROWS_MAX;
-    all.truncate(ROWS_MAX);
+    all.retain(|row| asked.kind.is_none_or(|kind| row.kind == kind));
+    is_truncated |= all.len() > asked.rows_max();
+    all.truncate(asked.rows_max());
     Ok(Timeline { rows: all, counts, is_truncated })
 }
 

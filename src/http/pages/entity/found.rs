@@ -18,6 +18,8 @@ use crate::http::pages::rows::{self, Row};
 use crate::verdict::{EntityState, Override, Snooze as Stored, Verdict, Why};
 
 /// Wallets that are shown.
+/// Rows of the timeline: a page is read, not searched.
+const TIMELINE_MAX: usize = 80;
 const WALLETS_MAX: usize = 50;
 
 /// Says how it stands and what decides that.
@@ -108,6 +110,7 @@ pub(super) fn timeline(known: &Known, only: Option<&str>) -> Vec<TimelineRow> {
         timeline.extend(known.decisions.iter().map(decision));
     }
     timeline.sort_by(|a, b| (b.at, &a.id).cmp(&(a.at, &b.id)));
+    timeline.truncate(TIMELINE_MAX);
     timeline
 }
 
