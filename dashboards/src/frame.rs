@@ -9,6 +9,8 @@ pub struct Frame {
     pub may_query: bool,
     /// Whether that key may see keys and settings.
     pub may_admin: bool,
+    /// Whether that key may see verdicts: it may query, and carries the purpose abuse.
+    pub may_see_verdicts: bool,
     /// Whether that key may review: see and decide what rules find.
     pub may_review: bool,
     /// The program's version, shown in the footer.
@@ -33,6 +35,12 @@ pub enum Needs {
     Key,
     /// A key that may query.
     Query,
+    /// A key that may see verdicts.
+    Verdicts,
+    /// A key that may review, and not see verdicts: the queue is what it sees of them.
+    ReviewAlone,
+    /// A key that may see verdicts, or review.
+    VerdictsOrReview,
     /// A key that may review.
     Review,
     /// The scope admin.
@@ -44,8 +52,9 @@ const PLACES: &[Place] = &[
     Place { path: "/", name: "Overview", needs: Needs::Key },
     Place { path: "/d", name: "Dashboards", needs: Needs::Query },
     Place { path: "/issues", name: "Issues", needs: Needs::Query },
-    Place { path: "/verdicts", name: "Verdicts", needs: Needs::Query },
-    Place { path: "/restrictions", name: "Restrictions", needs: Needs::Query },
+    Place { path: "/verdicts", name: "Verdicts", needs: Needs::Verdicts },
+    Place { path: "/verdicts/review", name: "Review", needs: Needs::ReviewAlone },
+    Place { path: "/restrictions", name: "Restrictions", needs: Needs::VerdictsOrReview },
     Place { path: "/rules", name: "Rules", needs: Needs::Review },
     Place { path: "/sql", name: "SQL", needs: Needs::Query },
     Place { path: "/data", name: "Data", needs: Needs::Query },
@@ -59,6 +68,9 @@ impl Frame {
         let may = |needs: Needs| match needs {
             Needs::Key => true,
             Needs::Query => self.may_query,
+            Needs::Verdicts => self.may_see_verdicts,
+            Needs::ReviewAlone => self.may_review && !self.may_see_verdicts,
+            Needs::VerdictsOrReview => self.may_see_verdicts || self.may_review,
             Needs::Review => self.may_review,
             Needs::Admin => self.may_admin,
         };

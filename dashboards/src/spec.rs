@@ -212,7 +212,7 @@ fn is_range(text: &str) -> bool {
 }
 
 /// Makes a title of a file's name: `credit_flows` reads `Credit flows`.
-fn title_of(name: &str) -> String {
+pub(crate) fn title_of(name: &str) -> String {
     let words = name.replace('_', " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

@@ -105,7 +105,7 @@ fn percent(number: f64) -> String {
     match number {
         _ if number == 0.0 => "0%".to_owned(),
         _ if number > 0.0 && number < 0.05 => "<0.1%".to_owned(),
-        _ if number < 100.0 && number >= 99.95 => format!("{}%", decimals((number * 1_000.0).floor() / 1_000.0, 3)),
+        _ if (99.95..100.0).contains(&number) => format!("{}%", decimals((number * 1_000.0).floor() / 1_000.0, 3)),
         _ => format!("{}%", decimals(number, 1)),
     }
 }

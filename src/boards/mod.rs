@@ -170,12 +170,13 @@ fn read(name: &str, path: &Path, origin: BoardOrigin) -> BoardFile {
     let file = format!("{name}.toml");
     let problem =
         |message: String, remedy: &str| SpecProblem { file: file.clone(), line: 1, message, remedy: remedy.to_owned() };
-    let is_small = std::fs::metadata(path).is_ok_and(|meta| meta.len() <= FILE_BYTES_MAX as u64);
-    let text = match std::fs::read_to_string(path) {
-        _ if !is_word(name) => Err(problem(format!("`{name}` is no name"), "take small letters, digits and _")),
-        _ if !is_small => Err(problem(format!("the file is missing or over {FILE_BYTES_MAX} bytes"), "")),
-        Ok(text) => Ok(text),
-        Err(error) => Err(problem(format!("the file cannot be read: {error}"), "")),
+    let is_small = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() <= FILE_BYTES_MAX as u64);
+    let text = if !is_word(name) {
+        Err(problem(format!("`{name}` is no name"), "take small letters, digits and _"))
+    } else if !is_small {
+        Err(problem(format!("it is no file, or over {FILE_BYTES_MAX} bytes"), ""))
+    } else {
+        std::fs::read_to_string(path).map_err(|error| problem(format!("the file cannot be read: {error}"), ""))
     };
     let board = text.as_deref().map_err(Clone::clone).and_then(|text| Board::parse(name, &file, text));
     BoardFile { name: name.to_owned(), text: text.unwrap_or_default(), origin, board }

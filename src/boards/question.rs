@@ -71,10 +71,7 @@ impl Question {
         now: i64,
     ) -> Result<Self, QueryError> {
         let has = |name: &str| query.params.iter().any(|param| param.name == name);
-        let is_fixed = |name: &str| panel.params.iter().any(|(fixed, _)| fixed == name);
-        let is_free = |(name, value): &&(String, String)| has(name) && !is_fixed(name) && !value.is_empty();
-        let mut params: Vec<(String, String)> = panel.params.clone();
-        params.extend(chosen.iter().filter(is_free).cloned());
+        let mut params = Self::given(panel, query, chosen);
         let range = if has("from") { Some(range(query, &params, now)?) } else { None };
         if let Some((from, to)) = range
             && has("bucket")
@@ -83,6 +80,14 @@ impl Question {
             params.push(("bucket".to_owned(), bucket(to.saturating_sub(from), panel.width)));
         }
         Ok(Self { params, range })
+    }
+
+    /// Returns what the panel fixes, and of what was chosen what its query has a parameter for.
+    pub(crate) fn given(panel: &PanelSpec, query: &StoredQuery, chosen: &[(String, String)]) -> Vec<(String, String)> {
+        let has = |name: &str| query.params.iter().any(|param| param.name == name);
+        let is_fixed = |name: &str| panel.params.iter().any(|(fixed, _)| fixed == name);
+        let is_free = |(name, value): &&(String, String)| has(name) && !is_fixed(name) && !value.is_empty();
+        panel.params.iter().chain(chosen.iter().filter(is_free)).cloned().collect()
     }
 
     /// Returns the parameters for the engine.
@@ -160,6 +165,13 @@ pub(crate) fn resolve(file: &str, panel: &PanelSpec, query: &StoredQuery) -> Res
     }
     query.bind(&texts(&panel.params), clock::now()).map_err(|error| problem(error.to_string(), String::new()))?;
     let roles = roles(panel, query);
+    let is_known = |name: &&str| roles.x.as_deref() == Some(*name) || roles.series.as_deref() == Some(*name);
+    if panel.chart.is_drawn()
+        && let Some(unknown) = link_columns(&panel.link).into_iter().find(|name| !is_known(name))
+    {
+        let message = format!("a mark of the drawing has no `{unknown}`");
+        return Err(problem(message, "the link of a drawing names the columns of `x` and `series`".to_owned()));
+    }
     let wants = |is_there: bool, role: &str| {
         if is_there {
             Ok(())

@@ -77,6 +77,10 @@ fn what_a_query_does_not_have_is_told_with_the_panel_s_line() {
             "query = \"releases\"\nchart = \"line\"\nmap = { x = \"sessions\", y = \"release\" }\n",
             "the column `release` is no number",
         ),
+        (
+            "query = \"releases\"\nchart = \"bar\"\nmap = { x = \"release\", y = \"errors\" }\nlink = \"/x/{people_hit}\"\n",
+            "a mark of the drawing has no `people_hit`",
+        ),
         ("query = \"error_rate\"\nchart = \"funnel\"\n", "has no column for `x`; say it in `map`"),
     ] {
         let told = refusal(fields);
@@ -107,7 +111,7 @@ fn the_period_before_is_as_long_and_ends_where_the_range_begins() {
     let range = [("from", "2026-11-22T10:00:00Z"), ("to", "2026-11-22T12:00:00Z")];
     let before = Question::new(&panel, query, &chosen(&range), NOW).unwrap().before().unwrap();
     let told: Vec<&str> = before.params.iter().map(|(_, value)| value.as_str()).collect();
-    assert_eq!(told, ["2026-11-22T08:00:00Z", "2026-11-22T10:00:00Z"]);
+    assert_eq!(told, ["2026-11-22T08:00:00.000Z", "2026-11-22T10:00:00.000Z"]);
     let backwards = [("from", "-1h"), ("to", "-2h")];
     let refused = Question::new(&panel, query, &chosen(&backwards), NOW).unwrap_err().to_string();
     assert!(refused.contains("ends before it begins"), "{refused}");

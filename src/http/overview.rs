@@ -37,6 +37,7 @@ pub(crate) struct Overview {
     latest: Mutex<HashMap<bool, Figures>>,
     /// The last day, by the purposes of whoever asks.
     days: Mutex<HashMap<Purposes, DayPage>>,
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Overview {

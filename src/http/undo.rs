@@ -21,10 +21,10 @@ pub(crate) enum Undo {
     Nothing,
     /// The override before; none if there was none. `set` is what stands in its place as long as nobody else decides.
     Override { before: Option<Arc<Override>>, set: Option<Arc<Override>> },
-    /// The label before; none if nobody had said anything.
-    Label { before: Option<String> },
-    /// The snooze of a rule before; none if it was not snoozed.
-    Snooze { rule: String, before: Option<Arc<Snooze>> },
+    /// The label before; none if nobody had said anything. `set` is what was said.
+    Label { before: Option<String>, set: String },
+    /// The snooze of a rule before; none if it was not snoozed. `set` is when the one in its place ends; none if it was ended.
+    Snooze { rule: String, before: Option<Arc<Snooze>>, set: Option<i64> },
 }
 
 /// One decision.
@@ -106,7 +106,7 @@ mod tests {
             kind: EntityKind::Device,
             entity: "dev_3".into(),
             sentence: "device dev_3 is labelled.".into(),
-            undo: Undo::Label { before: None },
+            undo: Undo::Label { before: None, set: "confirmed_abuse".to_owned() },
         }
     }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::data::DataBlock;
-use crate::spec::{Chart, Goal, PanelSpec};
+use crate::spec::{Chart, Goal, PanelSpec, title_of};
 use crate::unit::Unit;
 use crate::{address, figure};
 
@@ -312,9 +312,7 @@ fn goal_state(unit: Unit, goal: Goal, number: f64) -> GoalState {
 }
 
 fn head(column: &AnswerColumn) -> Head {
-    let words = column.name.replace('_', " ");
-    let mut letters = words.chars();
-    let name = letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    let name = title_of(&column.name);
     Head {
         name: name.strip_suffix(" ms").or_else(|| name.strip_suffix(" s")).map_or(name.clone(), str::to_owned),
         doc: column.doc.clone(),

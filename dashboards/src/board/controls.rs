@@ -1,6 +1,7 @@
 //! What the reader of a dashboard chooses: the range of time and parameters of its queries.
 
 use crate::address;
+use crate::spec::title_of;
 
 /// The ranges that are offered, each up to now.
 pub const RANGES: [(&str, &str); 7] = [
@@ -85,8 +86,6 @@ impl ControlField {
 
     /// Returns its name as people read it.
     pub fn label(&self) -> String {
-        let words = self.name.replace('_', " ");
-        let mut letters = words.chars();
-        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        title_of(&self.name)
     }
 }

@@ -116,7 +116,7 @@ impl ConfigValue {
 /// Writes bytes as limits are given: in powers of two.
 fn binary(number: u64) -> String {
     const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let whole = UNITS.into_iter().find(|(_, bits)| number >= 1 << bits && number % (1 << bits) == 0);
+    let whole = UNITS.into_iter().find(|(_, bits)| number >= 1 << bits && number.is_multiple_of(1 << bits));
     whole.map_or_else(|| figure::bytes(number), |(unit, bits)| format!("{} {unit}", number >> bits))
 }
 

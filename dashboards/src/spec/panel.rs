@@ -153,6 +153,9 @@ impl PanelSpec {
                     "name a stored query: GET /v1/queries lists them",
                 ));
             }
+            _ if chart != Chart::Stat && fields.text("compare")?.is_some() => {
+                return Err(fields.problem(fields.at, "`compare` goes with chart = \"stat\"", ""));
+            }
             _ if !text.is_empty() => {
                 return Err(fields.problem(fields.at, "`text` goes with chart = \"text\"", ""));
             }

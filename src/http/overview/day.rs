@@ -98,8 +98,8 @@ impl Asked<'_> {
         }
         .await;
         match found {
-            Err(refused) if stats.is_empty() => Panel::Failed(reason(refused)),
-            _ => Panel::Ready(stats),
+            Err(refused) => Panel::Failed(reason(refused)),
+            Ok(()) => Panel::Ready(stats),
         }
     }
 
@@ -122,8 +122,8 @@ impl Asked<'_> {
         }
         .await;
         match found {
-            Err(refused) if changes.is_empty() => Panel::Failed(reason(refused)),
-            _ => Panel::Ready(changes),
+            Err(refused) => Panel::Failed(reason(refused)),
+            Ok(()) => Panel::Ready(changes),
         }
     }
 
@@ -306,8 +306,16 @@ impl super::Overview {
         if let Some(day) = self.kept_day(key, now) {
             return day;
         }
+        // One asks, the others wait for what it found.
+        let _asking = self.asking.lock().await;
+        if let Some(day) = self.kept_day(key, now) {
+            return day;
+        }
         let day = ask(app, key, now).await;
-        self.keep_day(key, &day);
+        let is_whole = day.stats.value().is_some() && day.changes.value().is_some();
+        if is_whole {
+            self.keep_day(key, &day);
+        }
         day
     }
 }

@@ -14,7 +14,7 @@ use dashboards::{BoardPage, BoardPanelPage, BoardsPage, Panel, address};
 use serde_json::Value;
 
 use super::issues::reason;
-use super::{frame, html, problem, reader};
+use super::{fragment_reader, frame, html, problem, reader};
 use crate::boards::{BoardFile, Question, Roles, column_before, problems, resolve};
 use crate::clock;
 use crate::control::Key;
@@ -111,12 +111,10 @@ pub(crate) async fn board_fragment(
     Named((name, slug)): Named<(String, String)>,
     request: Request,
 ) -> Response {
-    let Some(key) = app.sessions.key(request.headers(), &app.keyring, clock::now()) else {
-        return Problem::Unauthorized.into_response();
+    let key = match fragment_reader(&app, request.headers()) {
+        Ok(key) => key,
+        Err(refused) => return refused.into_response(),
     };
-    if !key.scopes.has(crate::control::Scope::Query) {
-        return Problem::MissingScope("query").into_response();
-    }
     let is_single = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "single=1"));
     let (file, chosen) = match find(&app, &name, request.uri()).await {
         Ok(found) => found,
@@ -282,8 +280,9 @@ fn place(app: &Weir, board: &str, panel: &PanelSpec, chosen: &Chosen, now: i64) 
             place.title = panel.title.clone().unwrap_or_else(|| query.title.clone());
             place.doc = query.description.clone().unwrap_or_default();
             // Parameters that cannot be read are told where the answer would be.
-            place.params =
-                Question::new(panel, query, &choices(chosen), now).map(|asked| asked.params).unwrap_or_default();
+            let chosen = choices(chosen);
+            let asked = Question::new(panel, query, &chosen, now).map(|asked| asked.params);
+            place.params = asked.unwrap_or_else(|_| Question::given(panel, query, &chosen));
         }
     }
     if place.title.is_empty() {

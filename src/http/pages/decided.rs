@@ -10,9 +10,10 @@ use dashboards::decided::{Decided, SPANS, label_words};
 use dashboards::{local_path, reason};
 use serde_json::{Value, json};
 
-use super::{Form, carry_out, field, problem, reviewed};
+use super::{Form, carry_out, field, problem, reviewed, rows};
 use crate::clock;
 use crate::control::{By, Key};
+use crate::http::ask::ask;
 use crate::http::error::Problem;
 use crate::http::labels::{self, NewLabel, WITHDRAWN};
 use crate::http::undo::{Past, Undo};
@@ -100,7 +101,19 @@ impl About {
     /// Says what turned out true of it. `before` is what was said until now.
     pub(super) async fn label(self, label: &str, note: &str, before: Option<String>) -> Result<String, Problem> {
         self.say(label, note).await?;
-        Ok(self.note(format!("{} is labelled {}.", self.name(), label_words(label)), Undo::Label { before }))
+        Ok(self.note(
+            format!("{} is labelled {}.", self.name(), label_words(label)),
+            Undo::Label { before, set: label.to_owned() },
+        ))
+    }
+
+    /// Returns what was said of it last; none if nothing was, or it was taken back.
+    pub(super) async fn said(&self) -> Result<Option<String>, Problem> {
+        let tables = self.app.tables_for(|_| true)?;
+        let sql = "select label from labels where entity_kind = $kind and entity = $entity order by observed_at desc, seq desc limit 1";
+        let params = [("kind", self.kind.name()), ("entity", self.entity.as_str())];
+        let found = ask(&self.app, sql, &params, &tables, 1).await?;
+        Ok(found.rows.first().and_then(|row| rows::some_text(row, "label")).filter(|label| label != WITHDRAWN))
     }
 
     async fn say(&self, label: &str, note: &str) -> Result<(), Problem> {
@@ -124,7 +137,8 @@ impl About {
         self.snooze_until(rule, reason, until).await?;
         let until = dashboards::moment::stamp(&until);
         let sentence = format!("{rule} is snoozed for {} until {until}.", self.name());
-        Ok(self.note(sentence, Undo::Snooze { rule: rule.to_owned(), before }))
+        let set = self.snoozed(rule).map(|snooze| snooze.until);
+        Ok(self.note(sentence, Undo::Snooze { rule: rule.to_owned(), before, set }))
     }
 
     fn snoozed(&self, rule: &str) -> Option<Arc<crate::verdict::Snooze>> {
@@ -148,7 +162,7 @@ impl About {
         let before = self.snoozed(rule);
         self.end_snooze(rule).await?;
         let sentence = format!("{rule} counts again for {}.", self.name());
-        Ok(self.note(sentence, Undo::Snooze { rule: rule.to_owned(), before }))
+        Ok(self.note(sentence, Undo::Snooze { rule: rule.to_owned(), before, set: None }))
     }
 
     async fn end_snooze(&self, rule: &str) -> Result<(), Problem> {
@@ -167,10 +181,7 @@ impl About {
             Undo::Nothing => return Err(Problem::invalid("there is nothing to undo any longer")),
             Undo::Override { before, set } => {
                 if self.overridden() != *set {
-                    return Err(Problem::Conflict(
-                        "the override was changed since; what was decided last stands".into(),
-                        "look at the entity and decide again",
-                    ));
+                    return Err(changed_since("the override was changed"));
                 }
                 match before.as_ref().filter(|before| before.expires_at > now) {
                     Some(before) => {
@@ -180,8 +191,16 @@ impl About {
                     None => {}
                 }
             }
-            Undo::Label { before } => self.say(before.as_deref().unwrap_or(WITHDRAWN), "undone").await?,
-            Undo::Snooze { rule, before } => match before.as_ref().filter(|before| before.until > now) {
+            Undo::Label { before, set } => {
+                if self.said().await?.as_ref() != Some(set) {
+                    return Err(changed_since("it was labelled otherwise"));
+                }
+                self.say(before.as_deref().unwrap_or(WITHDRAWN), "undone").await?;
+            }
+            Undo::Snooze { rule, set, .. } if self.snoozed(rule).map(|snooze| snooze.until) != *set => {
+                return Err(changed_since("the snooze was changed"));
+            }
+            Undo::Snooze { rule, before, .. } => match before.as_ref().filter(|before| before.until > now) {
                 Some(before) => {
                     self.snooze_until(rule, before.reason.as_deref().unwrap_or_default(), before.until).await?;
                 }
@@ -191,6 +210,11 @@ impl About {
         self.app.pasts.undone(&past.id);
         Ok(self.note(format!("Undone. {} is as it was before.", self.name()), Undo::Nothing))
     }
+}
+
+fn changed_since(what: &str) -> Problem {
+    let message = format!("{what} since; what was decided last stands");
+    Problem::Conflict(message.into(), "look at the entity and decide again")
 }
 
 /// Reads for how long something is to hold; one of the spans that the pages offer.

@@ -147,7 +147,7 @@ pub(crate) async fn decide(
             "override" => about.put(&text("verdict"), &text("reason"), &text("for")).await,
             "revoke" => about.revoke().await,
             "label" => {
-                let before = found::said(&about).await?;
+                let before = about.said().await?;
                 about.label(&text("label"), &text("note"), before).await
             }
             "snooze" => about.snooze(&text("rule"), &text("reason"), &text("for")).await,

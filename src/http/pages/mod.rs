@@ -64,6 +64,7 @@ fn frame(key: Option<&Key>) -> Frame {
         key: key.map(|key| key.name.to_string()),
         may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
         may_admin: key.is_some_and(|key| key.scopes.has(Scope::Admin)),
+        may_see_verdicts: key.is_some_and(verdicts::sees_verdicts),
         may_review: key.is_some_and(|key| key.scopes.has(Scope::Review)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
@@ -74,6 +75,12 @@ fn frame(key: Option<&Key>) -> Frame {
 #[expect(clippy::result_large_err, reason = "the error is the answer")]
 fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Response> {
     looker(app, headers, uri, Scope::Query)
+}
+
+/// As [`reader`], for a part of a page: there is no form to sign in, the page's scripts say what is to do.
+fn fragment_reader(app: &Weir, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
+    let key = app.sessions.key(headers, &app.keyring, clock::now()).ok_or(Problem::Unauthorized)?;
+    if key.scopes.has(Scope::Query) { Ok(key) } else { Err(Problem::MissingScope("query")) }
 }
 
 /// As [`reader`], of a page that needs the scope review.
@@ -230,6 +237,9 @@ pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap, uri: Ur
     };
     let mut page = page(&app, &key, &headers, now).await;
     // Whoever has no scripts asks for the last day with the page, and waits.
+    if !key.scopes.has(Scope::Query) {
+        return html(StatusCode::OK, page.page());
+    }
     let waits = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "wait=1"));
     page.day = if waits { Some(app.overview.day(&app, &key, now).await) } else { app.overview.kept_day(&key, now) };
     html(StatusCode::OK, page.page())
@@ -237,11 +247,10 @@ pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap, uri: Ur
 
 /// `GET /fragments/overview/day`: the last day.
 pub(crate) async fn overview_day(State(app): State<App>, headers: HeaderMap) -> Response {
-    let now = clock::now();
-    let Some(key) = app.sessions.key(&headers, &app.keyring, now) else {
-        return Problem::Unauthorized.into_response();
-    };
-    html(StatusCode::OK, app.overview.day(&app, &key, now).await.fragment())
+    match fragment_reader(&app, &headers) {
+        Ok(key) => html(StatusCode::OK, app.overview.day(&app, &key, clock::now()).await.fragment()),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 /// `GET /fragments/overview`: what changes of the Overview.

@@ -18,10 +18,10 @@ use super::verdicts::limit;
 use super::{Form, carry_out, field, forbidden, frame, html, problem, reasons, reviewed, visitor};
 use crate::clock;
 use crate::control::Scope;
-use crate::http::App;
 use crate::http::ask::ask_stored;
 use crate::http::error::Problem;
 use crate::http::issues::given;
+use crate::http::{App, blocking};
 
 /// Labels that are read: those labelled long before any that is remembered wait again.
 const LABELS_MAX: usize = 10_000;
@@ -81,15 +81,19 @@ async fn waiting(app: &App) -> Result<HashMap<Entity, Vec<Arc<Hit>>>, Problem> {
     let labelled = ask_stored(app, "newest_labels", params, &tables, LABELS_MAX).await?.rows;
     let labelled: HashSet<(String, String)> =
         labelled.iter().map(|row| (rows::text(row, "entity_kind"), rows::text(row, "entity"))).collect();
-    let mut waiting: HashMap<Entity, Vec<Arc<Hit>>> = HashMap::new();
-    for hit in app.verdicts.open_hits(now) {
-        waiting.entry((hit.entity_kind, Arc::clone(&hit.entity))).or_default().push(hit);
-    }
-    waiting.retain(|(kind, entity), _| {
-        let is_labelled = || labelled.contains(&(kind.name().to_owned(), entity.to_string()));
-        app.verdicts.overrides().find(*kind, entity, now).is_none() && !is_labelled()
-    });
-    Ok(waiting)
+    let app = app.clone();
+    blocking(move || {
+        let mut waiting: HashMap<Entity, Vec<Arc<Hit>>> = HashMap::new();
+        for hit in app.verdicts.open_hits(now) {
+            waiting.entry((hit.entity_kind, Arc::clone(&hit.entity))).or_default().push(hit);
+        }
+        waiting.retain(|(kind, entity), _| {
+            let is_labelled = || labelled.contains(&(kind.name().to_owned(), entity.to_string()));
+            app.verdicts.overrides().find(*kind, entity, now).is_none() && !is_labelled()
+        });
+        waiting
+    })
+    .await
 }
 
 fn queue(app: &App, waiting: &HashMap<Entity, Vec<Arc<Hit>>>, asked: &Asked) -> Queue {
@@ -146,8 +150,11 @@ pub(crate) async fn decide(State(app): State<App>, request: Request) -> Response
     let work = async move {
         match what.as_str() {
             "allow" | "block" => about.put(&what, &reason, &span).await,
-            "legitimate" => about.label("false_positive", &reason, None).await,
-            "abusive" => about.label("confirmed_abuse", &reason, None).await,
+            "legitimate" | "abusive" => {
+                let before = about.said().await?;
+                let label = if what == "legitimate" { "false_positive" } else { "confirmed_abuse" };
+                about.label(label, &reason, before).await
+            }
             _ => Err(Problem::invalid("an entity is allowed, blocked, or labelled legitimate or abusive")),
         }
     };

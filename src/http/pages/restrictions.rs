@@ -102,6 +102,17 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Response
         Err(refused) => return problem(&key, refused, &back),
     };
     let is_own = app.verdicts.overrides().find(about.kind, &about.entity, clock::now()).is_some();
+    // A denied component goes before whatever its members are allowed.
+    let of_component = |found: &Restriction| {
+        &*found.rule == "override" && found.entity_kind == about.kind && *found.entity == *about.entity
+    };
+    if !is_own && app.verdicts.restrictions(clock::now()).iter().any(of_component) {
+        let refused = Problem::Conflict(
+            "it is restrained as a member of a component that somebody restrained".into(),
+            "revoke the component's own restriction",
+        );
+        return problem(&key, refused, &back);
+    }
     let work = async move {
         if is_own { about.revoke().await } else { about.put("allow", "Restriction revoked", ALLOWED_FOR).await }
     };

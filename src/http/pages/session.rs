@@ -108,10 +108,13 @@ async fn devices(asker: &Asker<'_>, params: &Params) -> Result<Vec<String>, Prob
     Ok(found.rows.iter().map(|row| rows::text(row, "device_id")).collect())
 }
 
+/// A stored query, and what a row of it is.
+type Asking = (&'static str, fn(&Row) -> Happening);
+
 /// Asks for what happened, as far as the key may see it, and puts it in order.
 async fn timeline(asker: &Asker<'_>, params: &Params, asked: &Asked) -> Result<Timeline, Problem> {
     let purposes = asker.key.purposes;
-    let mut queries: Vec<(&str, fn(&Row) -> Happening)> = vec![("session_timeline", happened)];
+    let mut queries: Vec<Asking> = vec![("session_timeline", happened)];
     if purposes.has(Purpose::Billing) {
         queries.push(("session_credits", moved));
     }

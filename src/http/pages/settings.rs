@@ -162,7 +162,11 @@ pub(crate) async fn make_key(State(app): State<App>, request: Request) -> Respon
         Err(instead) => return instead,
     };
     let form = read(&form);
-    let work = keys::make(App::clone(&app), wanted(&form, clock::now()), Arc::clone(&key));
+    let wanted = match wanted(&form, clock::now()) {
+        Ok(wanted) => wanted,
+        Err(refused) => return refuse(&app, &key, &headers, form, refused),
+    };
+    let work = keys::make(App::clone(&app), wanted, Arc::clone(&key));
     match to_its_end(work).await {
         Ok((stored, text)) => {
             let made = KeyMadePage {
@@ -199,23 +203,29 @@ fn read(form: &Form) -> NewKeyForm {
 }
 
 /// Writes the form as the body of `POST /v1/keys`.
-fn wanted(form: &NewKeyForm, now: i64) -> CreateKey {
+fn wanted(form: &NewKeyForm, now: i64) -> Result<CreateKey, Problem> {
     let origins: Vec<String> = form
         .origins
         .split(|letter: char| letter == ',' || letter.is_whitespace())
         .filter(|origin| !origin.is_empty())
         .map(str::to_owned)
         .collect();
-    let ends =
-        form.ends.parse::<i64>().ok().map(|days| clock::rfc3339(now.saturating_add(days.saturating_mul(DAY_US))));
-    CreateKey {
+    let ends = match form.ends.as_str() {
+        "" => None,
+        days => {
+            let days: i64 =
+                days.parse().map_err(|_| Problem::invalid("a key ends after a number of days, or never"))?;
+            Some(clock::rfc3339(now.saturating_add(days.saturating_mul(DAY_US))))
+        }
+    };
+    Ok(CreateKey {
         name: form.name.clone(),
         scopes: form.scopes.clone(),
         origins: (!origins.is_empty()).then_some(origins),
         rate: Some(form.rate.clone()).filter(|rate| !rate.is_empty()),
         expires_at: ends.map(|at| json!(at)),
         purposes: Some(form.purposes.clone()),
-    }
+    })
 }
 
 /// `POST /settings/keys/{id}/revoke`: ends a key.
@@ -250,7 +260,7 @@ mod tests {
             ("ends", "30"),
             ("purpose", "product"),
         ]);
-        let new = wanted(&filled, 0).check(0).unwrap();
+        let new = wanted(&filled, 0).unwrap().check(0).unwrap();
         assert_eq!((new.name.as_str(), new.scopes.names()), ("web", vec!["ingest_public", "query"]));
         assert_eq!(new.origins, ["https://a.example", "https://b.example", "https://c.example"]);
         assert_eq!((new.rate.unwrap().to_string().as_str(), new.expires_at), ("10/s", Some(30 * DAY_US)));
@@ -259,8 +269,10 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_not_asked_for() {
-        let new = wanted(&form(&[("name", "app"), ("scope", "ingest")]), 0).check(0).unwrap();
+        let new = wanted(&form(&[("name", "app"), ("scope", "ingest")]), 0).unwrap().check(0).unwrap();
         assert_eq!((new.origins.len(), new.rate, new.expires_at), (0, None, None));
-        assert!(wanted(&form(&[("name", "app")]), 0).check(0).unwrap_err().contains("scope"));
+        let soon = form(&[("name", "app"), ("scope", "ingest"), ("ends", "soon")]);
+        assert!(wanted(&soon, 0).is_err(), "a key that was to end must not be one that never does");
+        assert!(wanted(&form(&[("name", "app")]), 0).unwrap().check(0).unwrap_err().contains("scope"));
     }
 }

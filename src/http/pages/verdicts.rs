@@ -48,7 +48,7 @@ pub(crate) async fn verdicts(State(app): State<App>, request: Request) -> Respon
         return forbidden(&key, "query and the purpose abuse");
     }
     let page = match given(&request, &KNOWN) {
-        Ok(params) => page(&app, &key, params, origin(request.headers())).await,
+        Ok(params) => whole(&app, &key, params, origin(request.headers())).await,
         Err(refused) => Err(refused),
     };
     match page {
@@ -75,6 +75,15 @@ pub(crate) async fn verdicts_fragment(State(app): State<App>, request: Request) 
     }
 }
 
+/// Makes the whole page; how many wait is counted for it alone, not for each look at the feed.
+async fn whole(app: &App, key: &Key, params: Params, origin: String) -> Result<VerdictsPage, Problem> {
+    let mut page = page(app, key, params, origin).await?;
+    if page.may_review {
+        page.waiting = queue::count(app).await.ok();
+    }
+    Ok(page)
+}
+
 async fn page(app: &App, key: &Key, params: Params, origin: String) -> Result<VerdictsPage, Problem> {
     let (asked, now) = (asked(&params)?, clock::now());
     let may_review = key.scopes.has(Scope::Review);
@@ -90,7 +99,7 @@ async fn page(app: &App, key: &Key, params: Params, origin: String) -> Result<Ve
         now,
         ever_asked: stored || feed.value().is_some_and(|feed| !feed.rows.is_empty()),
         feed,
-        waiting: if may_review { queue::count(app).await.ok() } else { None },
+        waiting: None,
         rules,
         actions: ["signup", "login", "bind", "grant", "generate", "pay", "key_use"].map(str::to_owned).to_vec(),
         may_review,

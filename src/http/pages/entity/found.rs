@@ -7,19 +7,17 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::http::App;
-use crate::http::ask::{ask, ask_stored};
+use crate::http::ask::ask_stored;
 use crate::http::entities::Known;
 use crate::http::error::Problem;
 use crate::http::evidence::Evidence;
-use crate::http::labels::WITHDRAWN;
-use crate::http::pages::decided::About;
 use crate::http::pages::reasons;
 use crate::http::pages::rows::{self, Row};
 use crate::verdict::{EntityState, Override, Snooze as Stored, Verdict, Why};
 
-/// Wallets that are shown.
 /// Rows of the timeline: a page is read, not searched.
 const TIMELINE_MAX: usize = 80;
+/// Wallets that are shown.
 const WALLETS_MAX: usize = 50;
 
 /// Says how it stands and what decides that.
@@ -149,15 +147,6 @@ pub(super) async fn proofs(app: &App, state: &EntityState) -> Vec<Proof> {
     let mut told = json!({"reasons": hits});
     Evidence::new(app.clone()).add_to(&mut told).await;
     told["reasons"].as_array().into_iter().flatten().map(|reason| reasons::proof(app, reason)).collect()
-}
-
-/// Returns the label that holds, to be put back when the next one is undone.
-pub(super) async fn said(about: &About) -> Result<Option<String>, Problem> {
-    let tables = about.app.tables_for(|_| true)?;
-    let sql = "select label from labels where entity_kind = $kind and entity = $entity order by observed_at desc, seq desc limit 1";
-    let params = [("kind", about.kind.name()), ("entity", about.entity.as_str())];
-    let found = ask(&about.app, sql, &params, &tables, 1).await?;
-    Ok(found.rows.first().and_then(|row| rows::some_text(row, "label")).filter(|label| label != WITHDRAWN))
 }
 
 /// Names a verdict for a mark; nothing where it is plain.

@@ -16,6 +16,8 @@ use crate::http::pages::rows::{self, Row};
 
 /// Pairs that are read.
 const PAIRS_MAX: usize = 400;
+/// Links that the verdict path knows, at most: a component may have thousands of members.
+const LINKS_MAX: usize = 400;
 
 type Name = (String, String);
 
@@ -30,14 +32,14 @@ pub(super) async fn links(app: &App, tables: &Tables, known: &Known) -> Result<L
     let found = ask_stored(app, "linked_entities", params, tables, PAIRS_MAX).await?;
     let mut gathered = Gathered { own, nodes: HashMap::new(), edges: Vec::new() };
     found.rows.iter().for_each(|row| gathered.add_pair(row));
-    for (kind, entity) in &known.state.links {
+    for (kind, entity) in known.state.links.iter().take(LINKS_MAX) {
         gathered.add_link(*kind, entity, known.kind);
     }
     let Gathered { own, nodes, edges } = gathered;
     let mut nodes: Vec<Node> = nodes.into_values().collect();
     nodes.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
     nodes.iter_mut().for_each(|node| stand(app, node));
-    Ok(Links { own, nodes, edges, is_truncated: found.is_truncated })
+    Ok(Links { own, nodes, edges, is_truncated: found.is_truncated || known.state.links.len() > LINKS_MAX })
 }
 
 struct Gathered {
