@@ -16,7 +16,7 @@ use crate::http::pages::rows::{self, Row};
 use crate::verdict::{EntityState, Override, Snooze as Stored, Verdict, Why};
 
 /// Rows of the timeline: a page is read, not searched.
-const TIMELINE_MAX: usize = 80;
+const TIMELINE_MAX: usize = 50;
 /// Wallets that are shown.
 const WALLETS_MAX: usize = 50;
 
