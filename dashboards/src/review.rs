@@ -7,7 +7,7 @@ use crate::reason::{self, Reason};
 use crate::{Frame, PageError, Panel, address, figure};
 
 /// Rows of the queue that are shown unless more are asked for.
-pub const ROWS_USUAL: usize = 25;
+pub const ROWS_USUAL: usize = 20;
 /// Rows that are shown at most.
 pub const ROWS_MAX: usize = 200;
 
