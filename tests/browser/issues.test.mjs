@@ -291,7 +291,7 @@ test("events are paged, and each has its own stack on demand", async () => {
   await page.locator("#trend .legend a", { hasText: "2.3.9" }).click();
   await page.getByText("Only release").waitFor();
   assert.ok((await samples.allTextContents()).every((text) => text.includes("2.3.9")));
-  await samples.nth(2).getByRole("link").click();
+  await samples.nth(2).getByRole("link").first().click();
   await page.getByRole("heading", { name: "Chosen event" }).waitFor();
   assert.match(await page.locator("#event .facts").textContent(), /2\.3\.9/);
   assert.match(await page.locator("#event").textContent(), /2 frames of libraries.*measure.*Gallery.*1 frame of libraries/s);
