@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::Client;
-use crate::server::{Server, Site, eventually};
+use crate::server::{NEVER_SETTLES, SETTLES_OFTEN, Server, Site, eventually};
 
 fn house() -> (Site, Server, Client) {
     let site = Site::new();
@@ -349,4 +349,25 @@ fn what_makes_no_sense_is_refused_by_name() {
     }
     client.put("/v1/grouping", &json!({"rules": [{"side": "app"}]})).refusal(400);
     client.put("/v1/grouping", &json!({"rules": [{"function": "f", "side": "mine"}]})).refusal(400);
+}
+
+/// With one issue, a text to look for, and errors both in files and in the buffer, the optimizer refused its own plan, and who asked
+/// was shown the plan instead of the trend.
+#[test]
+fn a_trend_is_answered_over_files_and_buffer_alike() {
+    let site = Site::with_config(SETTLES_OFTEN);
+    let server = site.start();
+    server.admin().events(&json!([error("draw", "2.4.1"), error("draw", "2.4.1")]));
+    let tables = |client: &Client| client.get("/v1/status").expect(200)["tables"]["errors"].clone();
+    eventually("the errors are in a file", || (tables(&server.admin())["unflushed_rows"] == 0).then_some(()));
+    server.stop();
+    site.write("weir.toml", NEVER_SETTLES.as_bytes());
+    let server = site.start();
+    let client = server.admin();
+    client.events(&json!([error("draw", "2.4.1")]));
+    let kept = tables(&client);
+    assert!(kept["files"].as_u64() > Some(0) && kept["unflushed_rows"] == 1, "{kept}");
+    let issue = id(&only(&client, ""));
+    let trend = client.get(&format!("/v1/queries/issues_trend?issues={issue}&q=undefined")).expect(200);
+    assert_eq!(trend["rows"].as_array().unwrap().iter().map(|row| row[2].as_u64().unwrap()).sum::<u64>(), 3);
 }

@@ -30,6 +30,9 @@ const PLANNER_STACK_BYTES: usize = 64 << 20;
 /// Centroids that an approximate percentile may keep.
 const CENTROIDS_MAX: u64 = 10_000;
 
+/// What the optimizer calls its check of the finished plan.
+const SANITY_CHECK: &str = "SanityCheckPlan";
+
 /// What is to be planned. The ticket is held until planning ends and handed on with the plan.
 pub(super) struct Question {
     pub(super) asked: Asked,
@@ -100,8 +103,22 @@ fn plan(question: Question, config: &EngineConfig, handle: &Handle) -> Result<Pl
     verify(&logical)?;
     check_aggregates(&logical).map_err(wrong)?;
     let explains = matches!(logical, LogicalPlan::Explain(_));
-    let plan = handle.block_on(session.create_physical_plan(&logical)).map_err(wrong)?;
+    let plan = handle.block_on(physical(&session, &logical)).map_err(wrong)?;
     Ok(Planned { plan, context: session.task_ctx(), explains, names, ticket })
+}
+
+/// Makes the physical plan. Where a condition holds a column constant, the optimizer may leave it out of sorts that it divides,
+/// and no longer know why once the condition has moved into one side of a union (buffer and files); its own check then refuses
+/// the plan. Undivided there is nothing to merge in order, and the same question has an answer.
+async fn physical(session: &SessionState, logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    match session.create_physical_plan(logical).await {
+        Err(DataFusionError::Context(rule, _)) if rule == SANITY_CHECK => {
+            let mut undivided = session.clone();
+            undivided.config_mut().options_mut().execution.target_partitions = 1;
+            undivided.create_physical_plan(logical).await
+        }
+        planned => planned,
+    }
 }
 
 /// The last word on what a statement may do, asked of the plan itself.
