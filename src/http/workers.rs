@@ -52,9 +52,11 @@ impl Workers {
         let place = Place::take(&self.inside, self.inside_max, self.full)?;
         let (answer, answered) = oneshot::channel();
         let job = move || {
-            let _held = place;
-            if !answer.is_closed() {
-                let _ = answer.send(catch_unwind(AssertUnwindSafe(work)));
+            let done = (!answer.is_closed()).then(|| catch_unwind(AssertUnwindSafe(work)));
+            // Before it is told: whoever has the answer finds the place free.
+            drop(place);
+            if let Some(done) = done {
+                let _ = answer.send(done);
             }
         };
         self.jobs.send(Box::new(job)).map_err(|_| Problem::internal("the workers have ended"))?;
