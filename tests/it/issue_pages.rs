@@ -1,48 +1,38 @@
 //! The pages of issues: who may look, who may decide, and that a form does what the API does.
 
+use std::ops::Deref;
+
 use serde_json::{Value, json};
 
-use crate::http::{Client, Reply};
-use crate::ops::{sign_in, with_cookie};
-use crate::server::{ADMIN_KEY, Server, Site};
+use crate::http::Client;
+use crate::ops::House;
+use crate::server::{ADMIN_KEY, Site};
 
 /// A server with two issues, and whoever looks at its pages.
-struct House {
-    _site: Site,
-    server: Server,
+struct Reviewed {
+    house: House,
     admin: Client,
     issues: [String; 2],
 }
 
-impl House {
+impl Deref for Reviewed {
+    type Target = House;
+
+    fn deref(&self) -> &House {
+        &self.house
+    }
+}
+
+impl Reviewed {
     fn new() -> Self {
-        let site = Site::new();
-        let server = site.start();
-        let admin = server.admin();
+        let house = House::new(Site::new());
+        let admin = house.server.admin();
         admin.events(&json!([error("draw"), error("erase")]));
         let issues = ["draw", "erase"].map(|function| {
             let found = admin.get(&format!("/v1/issues?q={function}")).expect(200);
             found["issues"][0]["id"].as_str().unwrap().to_owned()
         });
-        Self { _site: site, server, admin, issues }
-    }
-
-    fn cookie(&self, key: &str) -> String {
-        let signed_in = sign_in(&self.server, key, Some(self.server.url()));
-        signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
-    }
-
-    fn get(&self, path: &str, cookie: &str) -> Reply {
-        with_cookie(&self.server.anonymous(), "GET", path, &[], None, cookie)
-    }
-
-    fn post(&self, path: &str, form: &str, cookie: &str) -> Reply {
-        self.post_from(self.server.url(), path, form, cookie)
-    }
-
-    fn post_from(&self, origin: &str, path: &str, form: &str, cookie: &str) -> Reply {
-        let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin)];
-        with_cookie(&self.server.anonymous(), "POST", path, &headers, Some(form.as_bytes()), cookie)
+        Self { house, admin, issues }
     }
 
     fn state(&self, issue: &str) -> Value {
@@ -57,7 +47,7 @@ fn error(function: &str) -> Value {
 
 #[test]
 fn a_page_is_shown_to_whom_its_scope_and_purposes_allow() {
-    let house = House::new();
+    let house = Reviewed::new();
     let page = format!("/issues/{}", house.issues[0]);
     let form = house.server.anonymous().get(&format!("{page}?since=-7d")).text();
     assert!(form.contains("name=\"key\"") && form.contains(&format!("value=\"{page}?since=-7d\"")), "{form}");
@@ -87,7 +77,7 @@ fn a_page_is_shown_to_whom_its_scope_and_purposes_allow() {
 
 #[test]
 fn only_a_page_of_ours_may_decide_and_only_for_a_reviewer() {
-    let house = House::new();
+    let house = Reviewed::new();
     let [issue, _] = &house.issues;
     let (admin, reader) = (house.cookie(ADMIN_KEY), house.cookie(house.server.scope("query").key()));
     let writes = [
@@ -108,7 +98,7 @@ fn only_a_page_of_ours_may_decide_and_only_for_a_reviewer() {
 
 #[test]
 fn several_issues_are_decided_about_at_once() {
-    let house = House::new();
+    let house = Reviewed::new();
     let [one, other] = &house.issues;
     let cookie = house.cookie(ADMIN_KEY);
     let form = format!("back=%2Fissues%3Fq%3Dx&action=ignore&issue={one}&issue={other}&issue=iss_none");
@@ -128,7 +118,7 @@ fn several_issues_are_decided_about_at_once() {
 
 #[test]
 fn one_issue_is_resolved_merged_and_split_from_its_page() {
-    let house = House::new();
+    let house = Reviewed::new();
     let [one, other] = &house.issues;
     let cookie = house.cookie(ADMIN_KEY);
     let answer =

@@ -3,53 +3,25 @@
 use serde_json::{Value, json};
 
 use crate::events::usage;
-use crate::http::Reply;
-use crate::ops::{sign_in, with_cookie};
+use crate::ops::House;
 use crate::server::{ADMIN_KEY, Server, Site};
 
-/// A server, and whoever looks at its pages.
-struct House {
-    _site: Site,
-    server: Server,
+/// A server with a value of its own in weir.toml.
+fn house() -> House {
+    House::new(Site::with_config("[sql]\nrows_max = 4321\n"))
 }
 
-impl House {
-    fn new() -> Self {
-        let site = Site::with_config("[sql]\nrows_max = 4321\n");
-        let server = site.start();
-        Self { _site: site, server }
-    }
+fn keys(house: &House) -> Vec<Value> {
+    house.server.admin().get("/v1/keys").expect(200)["keys"].as_array().unwrap().clone()
+}
 
-    fn cookie(&self, key: &str) -> String {
-        let signed_in = sign_in(&self.server, key, Some(self.server.url()));
-        signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
-    }
-
-    fn get(&self, path: &str, cookie: &str) -> Reply {
-        with_cookie(&self.server.anonymous(), "GET", path, &[], None, cookie)
-    }
-
-    fn post(&self, path: &str, form: &str, cookie: &str) -> Reply {
-        self.post_from(self.server.url(), path, form, cookie)
-    }
-
-    fn post_from(&self, origin: &str, path: &str, form: &str, cookie: &str) -> Reply {
-        let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin)];
-        with_cookie(&self.server.anonymous(), "POST", path, &headers, Some(form.as_bytes()), cookie)
-    }
-
-    fn keys(&self) -> Vec<Value> {
-        self.server.admin().get("/v1/keys").expect(200)["keys"].as_array().unwrap().clone()
-    }
-
-    fn named(&self, name: &str) -> Option<Value> {
-        self.keys().into_iter().find(|key| key["name"] == name)
-    }
+fn named(house: &House, name: &str) -> Option<Value> {
+    keys(house).into_iter().find(|key| key["name"] == name)
 }
 
 #[test]
 fn a_page_is_shown_to_whom_its_scope_allows() {
-    let house = House::new();
+    let house = house();
     let reviewer = house.cookie(house.server.scope("review").key());
     let reader = house.cookie(house.server.scope("query").key());
     for path in ["/pipeline", "/data", "/data?tab=fields", "/data?tab=access", "/sessions/s_1"] {
@@ -75,22 +47,22 @@ fn a_page_is_shown_to_whom_its_scope_allows() {
 
 #[test]
 fn only_a_page_of_ours_may_make_or_revoke_a_key_and_only_for_an_admin() {
-    let house = House::new();
+    let house = house();
     let (admin, reviewer) = (house.cookie(ADMIN_KEY), house.cookie(house.server.scope("review").key()));
-    let before = house.keys().len();
-    let id = house.keys().iter().find(|key| key["name"] != "admin").unwrap()["id"].as_str().unwrap().to_owned();
+    let before = keys(&house).len();
+    let id = keys(&house).iter().find(|key| key["name"] != "admin").unwrap()["id"].as_str().unwrap().to_owned();
     let revoke = format!("/settings/keys/{id}/revoke");
     for (path, form) in [("/settings/keys", "name=app&scope=ingest"), (revoke.as_str(), "")] {
         assert_eq!(house.post_from("https://evil.example", path, form, &admin).status, 403, "{path}");
         assert_eq!(house.post(path, form, &reviewer).status, 403, "{path}");
         assert!(house.post(path, form, "weir_session=none").text().contains("name=\"key\""), "{path}");
     }
-    assert_eq!(house.keys().len(), before);
+    assert_eq!(keys(&house).len(), before);
 }
 
 #[test]
 fn a_key_made_by_the_form_is_the_one_that_was_asked_for_and_its_secret_is_shown_once() {
-    let house = House::new();
+    let house = house();
     let admin = house.cookie(ADMIN_KEY);
     let form =
         "name=web&scope=ingest_public&scope=query&purpose=product&origins=https%3A%2F%2Fa.example&rate=10%2Fs&ends=30";
@@ -100,13 +72,13 @@ fn a_key_made_by_the_form_is_the_one_that_was_asked_for_and_its_secret_is_shown_
     let start = page.find("wk_web_").unwrap();
     let key: String =
         page[start..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-    let listed = house.named("web").unwrap();
+    let listed = named(&house, "web").unwrap();
     assert_eq!(listed["scopes"], json!(["ingest_public", "query"]));
     assert_eq!(listed["purposes"], json!(["operate", "product"]));
     assert_eq!((&listed["origins"], &listed["rate"]), (&json!(["https://a.example"]), &json!("10/s")));
     assert!(listed["expires_at"].is_string() && listed["last_used_at"].is_null(), "{listed}");
     house.server.with_key(&key).events(&json!([usage("acct_1")]));
-    assert!(house.named("web").unwrap()["last_used_at"].is_string());
+    assert!(named(&house, "web").unwrap()["last_used_at"].is_string());
     assert!(!house.get("/settings", &admin).text().contains(&key));
 
     for wrong in [
@@ -124,14 +96,14 @@ fn a_key_made_by_the_form_is_the_one_that_was_asked_for_and_its_secret_is_shown_
     assert!(house.get(&format!("/settings?revoke={id}"), &admin).text().contains("This cannot be undone"));
     let ended = house.post(&format!("/settings/keys/{id}/revoke"), "", &admin);
     assert_eq!((ended.status, ended.header("location")), (303, Some("/settings?done=revoked.web")));
-    assert!(house.named("web").is_none());
+    assert!(named(&house, "web").is_none());
     assert_eq!(house.post(&format!("/settings/keys/{id}/revoke"), "", &admin).status, 404);
     assert_eq!(house.post("/settings/keys/fixed_admin/revoke", "", &admin).status, 400, "it was given at start");
 }
 
 #[test]
 fn a_value_tells_where_it_comes_from() {
-    let house = House::new();
+    let house = house();
     let page = house.get("/settings", &house.cookie(ADMIN_KEY)).text();
     let row = page.split("<tr>").find(|row| row.contains(">rows_max<")).unwrap();
     assert!(row.contains("4321") && row.contains("weir.toml"), "{row}");
@@ -140,7 +112,7 @@ fn a_value_tells_where_it_comes_from() {
 
 #[test]
 fn the_audit_log_is_narrowed_by_who_did_what_to_whom() {
-    let house = House::new();
+    let house = house();
     let admin = house.server.admin();
     let made = admin.post("/v1/keys", &json!({"name": "ops", "scopes": ["review"]})).expect(200);
     let lines = |asked: &str| -> Vec<String> {

@@ -120,6 +120,37 @@ pub(crate) fn with_cookie(
     client.send(method, path, &all, body)
 }
 
+/// A server, and whoever looks at its pages.
+pub(crate) struct House {
+    _site: Site,
+    pub(crate) server: Server,
+}
+
+impl House {
+    pub(crate) fn new(site: Site) -> Self {
+        let server = site.start();
+        Self { _site: site, server }
+    }
+
+    pub(crate) fn cookie(&self, key: &str) -> String {
+        let signed_in = sign_in(&self.server, key, Some(self.server.url()));
+        signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    pub(crate) fn get(&self, path: &str, cookie: &str) -> Reply {
+        with_cookie(&self.server.anonymous(), "GET", path, &[], None, cookie)
+    }
+
+    pub(crate) fn post(&self, path: &str, form: &str, cookie: &str) -> Reply {
+        self.post_from(self.server.url(), path, form, cookie)
+    }
+
+    pub(crate) fn post_from(&self, origin: &str, path: &str, form: &str, cookie: &str) -> Reply {
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", origin)];
+        with_cookie(&self.server.anonymous(), "POST", path, &headers, Some(form.as_bytes()), cookie)
+    }
+}
+
 #[test]
 fn pages_come_under_a_policy_that_runs_nothing_inline() {
     let site = Site::new();
