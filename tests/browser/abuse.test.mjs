@@ -5,18 +5,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { ADMIN_KEY, Server } from "../server.mjs";
-import { findBarriers, openBrowser, openPage as open, overhang, pictures } from "./page.mjs";
+import { findBarriers, openBrowser, openPage, overhang, pictures } from "./page.mjs";
 
-/** Longer than the server lets a query run: a busy machine makes a page late, not wrong. */
-const SOON = { timeout: 40_000 };
 const HOSTILE = `"'><img src=x onerror="window.hit=1"><script>window.hit=1</script>`;
 const RING = "dev_ring_0123456789abcdef";
-
-const openPage = async (...given) => {
-  const opened = await open(...given);
-  opened.context.setDefaultTimeout(SOON.timeout);
-  return opened;
-};
 
 let server;
 let browser;

@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { ADMIN_KEY, Server } from "../server.mjs";
-import { findBarriers, openBrowser, openPage, overhang, pictures } from "./page.mjs";
+import { findBarriers, openBrowser, openPage, overhang, pictures, SOON } from "./page.mjs";
 
-/** Longer than the server lets a query run: a busy machine makes a page late, not wrong. */
-const SOON = { timeout: 40_000 };
 const HOSTILE = `"'><img src=x onerror="window.hit=1"><script>window.hit=1</script></script>${"wide".repeat(20)}`;
 const HOUR_MS = 3_600_000;
 const SHIPPED = ["Abuse", "Credits", "Pipeline", "Reliability", "Usage"];
@@ -69,7 +67,6 @@ after(async () => {
 
 const open = async (path, options) => {
   const opened = await openPage(browser, { viewport: { width: 1440, height: 900 }, ...options });
-  opened.context.setDefaultTimeout(SOON.timeout);
   await opened.page.goto(server.url + path);
   await opened.page.getByLabel("API key").fill(ADMIN_KEY);
   await opened.page.getByRole("button", { name: "Sign in" }).click();

@@ -6,18 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { ADMIN_KEY, Server } from "../server.mjs";
-import { findBarriers, openBrowser, openPage as open, overhang, pictures } from "./page.mjs";
+import { findBarriers, openBrowser, openPage, overhang, pictures, SOON } from "./page.mjs";
 
-/** Longer than the server lets a query run: a busy machine makes a page late, not wrong. */
-const SOON = { timeout: 40_000 };
 const HOSTILE = `"'><img src=x onerror="window.hit=1"><script>window.hit=1</script>${"wide".repeat(40)}`;
 const SESSION = "s_story";
-
-const openPage = async (...given) => {
-  const opened = await open(...given);
-  opened.context.setDefaultTimeout(SOON.timeout);
-  return opened;
-};
 
 let server;
 let browser;

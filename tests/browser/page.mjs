@@ -9,6 +9,9 @@ const ARGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
+/** Longer than the server lets a query run: a busy machine makes a page late, not wrong. */
+export const SOON = { timeout: 40_000 };
+
 /** Starts the Chromium of the system. */
 export const openBrowser = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: ARGS, headless: true });
 
@@ -18,6 +21,7 @@ export const pictures = process.env.WEIR_SCREENSHOT_DIR ?? (await mkdtemp(join(t
 /** Opens a page that notes policy violations, script errors, console errors, dialogs and requests to other hosts. */
 export const openPage = async (browser, options = {}) => {
   const context = await browser.newContext({ locale: "en-US", ...options });
+  context.setDefaultTimeout(SOON.timeout);
   const page = await context.newPage();
   const faults = [];
   await context.exposeBinding("weirNoteViolation", (_, text) => faults.push(`policy: ${text}`));
