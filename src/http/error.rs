@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use dashboards::spec::SpecProblem;
 use ingest::{BodyError, IngestError};
 use queries::QueryError;
 use queries::catalogue::SourceProblem;
@@ -286,6 +287,12 @@ fn of_source(problem: SourceProblem, code: &'static str) -> Answer {
     Answer { hint: problem.remedy.map(Cow::Owned), place: (line, None), ..answer }
 }
 
+/// A file of the user's own that could not be written or removed.
+fn of_own_file(message: &'static str, source: &std::io::Error) -> Answer {
+    tracing::error!(error = %source, reason = message, "A file of the user's own was not changed");
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, "storage_failed", message).retry(5_000)
+}
+
 fn of_own_query(error: OwnQueryError) -> Answer {
     use StatusCode as S;
     let message = error.to_string();
@@ -293,10 +300,7 @@ fn of_own_query(error: OwnQueryError) -> Answer {
         OwnQueryError::Text(problem) => of_source(problem, "invalid_query"),
         OwnQueryError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
         OwnQueryError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
-        OwnQueryError::Disk(source) => {
-            tracing::error!(error = %source, "A query's file could not be changed");
-            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the query's file could not be changed").retry(5_000)
-        }
+        OwnQueryError::Disk(source) => of_own_file("the query's file could not be changed", &source),
         OwnQueryError::Control(error) => Problem::Control(error).answer(),
     }
 }
@@ -305,18 +309,14 @@ fn of_own_board(error: OwnBoardError) -> Answer {
     use StatusCode as S;
     let message = error.to_string();
     match error {
-        OwnBoardError::Text(problem) => {
-            let mut answer = Answer::new(S::BAD_REQUEST, "invalid_request", problem.message);
-            answer.place = (u32::try_from(problem.line).ok(), None);
-            if problem.remedy.is_empty() { answer } else { answer.hint(problem.remedy) }
+        OwnBoardError::Text(SpecProblem { file, line, message, remedy }) => {
+            let line = u32::try_from(line).unwrap_or(0);
+            let remedy = Some(remedy).filter(|remedy| !remedy.is_empty());
+            of_source(SourceProblem::new(&file, line, message, remedy), "invalid_request")
         }
         OwnBoardError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
         OwnBoardError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
-        OwnBoardError::Disk(source) => {
-            tracing::error!(error = %source, "A dashboard's file could not be changed");
-            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the dashboard's file could not be changed")
-                .retry(5_000)
-        }
+        OwnBoardError::Disk(source) => of_own_file("the dashboard's file could not be changed", &source),
         OwnBoardError::Control(error) => Problem::Control(error).answer(),
     }
 }
@@ -329,10 +329,7 @@ fn of_own_rule(error: OwnRuleError) -> Answer {
         OwnRuleError::Text(problem) => of_rule(problem),
         OwnRuleError::Refused(_, hint) => Answer::new(S::CONFLICT, "conflict", message).hint(hint),
         OwnRuleError::Unknown(_) => Answer::new(S::NOT_FOUND, "not_found", message),
-        OwnRuleError::Disk(source) => {
-            tracing::error!(error = %source, "A rule's file could not be changed");
-            Answer::new(S::SERVICE_UNAVAILABLE, "storage_failed", "the rule's file could not be changed").retry(5_000)
-        }
+        OwnRuleError::Disk(source) => of_own_file("the rule's file could not be changed", &source),
         OwnRuleError::Control(error) => Problem::Control(error).answer(),
     }
 }
