@@ -1,6 +1,6 @@
 //! What the Overview shows of the last day. Kept for half a minute, so that many viewers cost no more than one.
 
-use ::queries::{EntityKind, Params, Tables};
+use ::queries::{Params, Tables};
 use dashboards::Panel;
 use dashboards::moment::DAY;
 use dashboards::overview::DayPage;
@@ -11,11 +11,11 @@ use ingest::Purpose;
 use serde_json::{Map, Value, json};
 
 use crate::control::Key;
+use crate::http::App;
 use crate::http::ask::ask_stored;
 use crate::http::error::Problem;
 use crate::http::issues::Asker;
-use crate::http::pages::{reason, rows};
-use crate::http::{App, Weir};
+use crate::http::pages::{NAMED, panel, reason, reasons, rows};
 
 /// How long it is kept.
 pub(super) const KEPT_US: i64 = 30_000_000;
@@ -27,15 +27,6 @@ const FOUND_MAX: usize = 4;
 const CRASHES_MAX: usize = 3;
 /// A share that moved by less, in points, is as it was.
 const POINTS_MIN: f64 = 0.5;
-/// The ids a decision is about, the most telling first.
-const NAMED: [(&str, EntityKind); 5] = [
-    ("account_id", EntityKind::Account),
-    ("guest_id", EntityKind::Guest),
-    ("device_id", EntityKind::Device),
-    ("session_id", EntityKind::Session),
-    ("workspace_id", EntityKind::Workspace),
-];
-
 type Row = Map<String, Value>;
 
 /// Asks for all of it. What cannot be had is told in its own part.
@@ -97,10 +88,7 @@ impl Asked<'_> {
             Ok(())
         }
         .await;
-        match found {
-            Err(refused) => Panel::Failed(reason(refused)),
-            Ok(()) => Panel::Ready(stats),
-        }
+        panel(found.map(|()| stats))
     }
 
     async fn changes(&self) -> Panel<Vec<Change>> {
@@ -121,16 +109,16 @@ impl Asked<'_> {
             Ok(())
         }
         .await;
-        match found {
-            Err(refused) => Panel::Failed(reason(refused)),
-            Ok(()) => Panel::Ready(changes),
-        }
+        panel(found.map(|()| changes))
     }
 
     fn found(&self, row: &Row) -> Found {
         let rule = rows::text(row, "rule");
         Found {
-            title: title(self.app, &rule),
+            // A rule that was deleted has no title any longer.
+            title: Some(reasons::title(self.app, &rule))
+                .filter(|title| !title.is_empty())
+                .unwrap_or_else(|| rule.clone()),
             is_live: rows::text(row, "mode") == "live",
             entities: rows::count(row, "entities"),
             groups: rows::count(row, "groups"),
@@ -148,10 +136,8 @@ impl Asked<'_> {
                 "This key does not see abuse data. Sign in with a key that carries the purpose abuse.".to_owned(),
             );
         }
-        match self.stored("verdict_feed", &[("from", "-24h")], VERDICTS_MAX).await {
-            Ok(rows) => Panel::Ready(rows.iter().map(|row| latest(self.app, row)).collect()),
-            Err(refused) => Panel::Failed(reason(refused)),
-        }
+        let rows = self.stored("verdict_feed", &[("from", "-24h")], VERDICTS_MAX).await;
+        panel(rows.map(|rows| rows.iter().map(|row| latest(self.app, row)).collect()))
     }
 
     async fn issues(&self) -> Panel<Vec<NewestIssue>> {
@@ -163,10 +149,7 @@ impl Asked<'_> {
         let params = [("status", "open"), ("sort", "first_seen")];
         let params: Params = params.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         let found = async { Asker::new(self.app, self.key).await?.ask("issues", params, ISSUES_MAX).await };
-        match found.await {
-            Ok(found) => Panel::Ready(found.rows.iter().take(ISSUES_MAX).map(newest).collect()),
-            Err(refused) => Panel::Failed(reason(refused)),
-        }
+        panel(found.await.map(|found| found.rows.iter().map(newest).collect()))
     }
 }
 
@@ -176,10 +159,6 @@ fn number(row: &Row, column: &str) -> f64 {
 
 fn sum(rows: &[Row], column: &str) -> u64 {
     rows.iter().map(|row| rows::count(row, column)).sum()
-}
-
-fn title(app: &Weir, rule: &str) -> String {
-    app.rulebook.get(rule).map_or_else(|| rule.to_owned(), |(rule, _)| rule.headers.title.to_string())
 }
 
 fn points(rows: &[Row], count: impl Fn(&Row) -> u64) -> Vec<(i64, u64)> {
@@ -276,16 +255,15 @@ fn moved(rows: &[Row], (what, column, is_good): (&'static str, &str, bool)) -> O
     ((now - before).abs() >= POINTS_MIN).then_some(Change::Moved(Moved { what, now, before, is_good, link }))
 }
 
-fn latest(app: &Weir, row: &Row) -> LatestVerdict {
-    let named = NAMED.iter().find_map(|(column, kind)| Some((kind.name().to_owned(), rows::some_text(row, column)?)));
-    let reasons: Vec<Value> = serde_json::from_str(&rows::text(row, "reasons")).unwrap_or_default();
-    let first = reasons.first().and_then(|reason| reason.get("rule")).and_then(Value::as_str).unwrap_or_default();
+fn latest(app: &App, row: &Row) -> LatestVerdict {
+    let named = |(column, kind): &(&str, &str)| Some(((*kind).to_owned(), rows::some_text(row, column)?));
+    let first = reasons::from_text(app, &rows::text(row, "reasons")).into_iter().next();
     LatestVerdict {
         at: rows::time(row, "at"),
         verdict: rows::text(row, "verdict"),
         action: rows::text(row, "action"),
-        who: named.unwrap_or_default(),
-        reason: if first.is_empty() { String::new() } else { title(app, first) },
+        who: NAMED.iter().find_map(named).unwrap_or_default(),
+        reason: first.map(|first| if first.title.is_empty() { first.rule } else { first.title }).unwrap_or_default(),
     }
 }
 

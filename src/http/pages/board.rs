@@ -1,30 +1,27 @@
 //! `/d`: the dashboards, one, one of its panels. The page itself asks nothing of the tables; each panel asks for its answer.
 
+mod ask;
+
 use std::sync::Arc;
 
-use ::queries::{JsonTable, Params, StoredQuery, to_json};
+use ::queries::StoredQuery;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::board::content::paragraphs;
-use dashboards::board::{AnswerColumn, Answered, BoardEntry, Chosen, Content, ControlField, PanelPart, Place};
+use dashboards::board::{BoardEntry, Chosen, Content, ControlField, PanelPart, Place};
 use dashboards::spec::{Board, Chart, Control, PanelSpec, SpecProblem};
-use dashboards::unit::Unit;
 use dashboards::{BoardPage, BoardPanelPage, BoardsPage, Panel, address};
-use serde_json::Value;
 
-use super::issues::reason;
-use super::{fragment_reader, frame, html, problem, reader};
-use crate::boards::{BoardFile, Question, Roles, column_before, problems, resolve};
+use super::{fragment, fragment_reader, frame, html, may_query, problem, reader};
+use crate::boards::{BoardFile, Question, checked, problems};
 use crate::clock;
 use crate::control::Key;
 use crate::http::address::{Named, parameters};
 use crate::http::boards::no_board;
 use crate::http::error::Problem;
-use crate::http::{App, Weir, blocking, sql};
+use crate::http::{App, Weir, blocking};
 
-/// Rows of an answer that a panel takes.
-const ROWS_MAX: usize = 5_000;
 /// What a panel's address says besides choices.
 const SINGLE: &str = "single";
 
@@ -67,7 +64,7 @@ pub(crate) async fn board(State(app): State<App>, Named(name): Named, request: R
     };
     match find(&app, &name, request.uri()).await {
         Err(refused) => problem(&key, refused, "/d"),
-        Ok((file, chosen)) => html(StatusCode::OK, page(&app, &key, file, chosen, None).page()),
+        Ok((file, chosen)) => html(StatusCode::OK, page(&app, &key, &file, chosen, None).page()),
     }
 }
 
@@ -91,45 +88,41 @@ pub(crate) async fn board_panel(
         Ok(found) => found,
         Err(refused) => return problem(&key, refused, "/d"),
     };
-    let mut page = page(&app, &key, file, chosen, Some(&slug));
-    let Some(part) = page.panels.first_mut() else {
-        return problem(&key, Problem::not_found(format!("the dashboard {name} has no panel {slug:?}")), &back);
+    let Some(spec) = panel_of(&file, &slug) else {
+        return problem(&key, no_panel(&name, &slug), &back);
     };
+    let place = Place { is_single: true, ..place(&app, &name, spec, &chosen, clock::now()) };
     if let Some(form) = form {
-        return export(&key, &part.place, &form, &back);
+        return export(&key, &place, &form, &back);
     }
-    match answer(&app, &key, &name, &slug, part.place.clone()).await {
-        Ok(answered) => *part = answered,
-        Err(refused) => return problem(&key, refused, &back),
-    }
-    html(StatusCode::OK, page.page())
+    let part = ask::answer(&app, &key, spec, place).await;
+    html(StatusCode::OK, page(&app, &key, &file, chosen, Some(part)).page())
 }
 
 /// `GET /fragments/d/{name}/{panel}`: one panel with its answer, to take the place of the one before.
 pub(crate) async fn board_fragment(
     State(app): State<App>,
     Named((name, slug)): Named<(String, String)>,
-    request: Request,
+    headers: HeaderMap,
+    uri: Uri,
 ) -> Response {
-    let key = match fragment_reader(&app, request.headers()) {
-        Ok(key) => key,
-        Err(refused) => return refused.into_response(),
+    let is_single = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "single=1"));
+    let made = async {
+        let key = fragment_reader(&app, &headers, may_query, "query")?;
+        let (file, chosen) = find(&app, &name, &uri).await?;
+        let spec = panel_of(&file, &slug).ok_or_else(|| no_panel(&name, &slug))?;
+        let place = Place { is_single, ..place(&app, &name, spec, &chosen, clock::now()) };
+        Ok(BoardPanelPage { part: ask::answer(&app, &key, spec, place).await }.fragment())
     };
-    let is_single = request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "single=1"));
-    let (file, chosen) = match find(&app, &name, request.uri()).await {
-        Ok(found) => found,
-        Err(refused) => return refused.into_response(),
-    };
-    let mut page = page(&app, &key, file, chosen, Some(&slug));
-    let Some(part) = page.panels.first_mut() else {
-        return Problem::not_found(format!("the dashboard {name} has no panel {slug:?}")).into_response();
-    };
-    let mut place = part.place.clone();
-    place.is_single = is_single;
-    match answer(&app, &key, &name, &slug, place).await {
-        Ok(part) => html(StatusCode::OK, BoardPanelPage { part }.fragment()),
-        Err(refused) => refused.into_response(),
-    }
+    fragment(made.await)
+}
+
+fn panel_of<'f>(file: &'f BoardFile, slug: &str) -> Option<&'f PanelSpec> {
+    file.board.as_ref().ok()?.panel(slug)
+}
+
+fn no_panel(board: &str, slug: &str) -> Problem {
+    Problem::not_found(format!("the dashboard {board} has no panel {slug:?}"))
 }
 
 /// Sends the browser to the stored query's own answer in this form.
@@ -167,8 +160,8 @@ async fn find(app: &App, name: &str, uri: &Uri) -> Result<(BoardFile, Chosen), P
     Ok((file, chosen))
 }
 
-/// Makes the page of a dashboard, or of one of its panels, with nothing asked.
-fn page(app: &Weir, key: &Key, file: BoardFile, chosen: Chosen, only: Option<&str>) -> BoardPage {
+/// Makes the page of a dashboard with nothing asked, or of one of its panels alone.
+fn page(app: &Weir, key: &Key, file: &BoardFile, chosen: Chosen, alone: Option<PanelPart>) -> BoardPage {
     let mut page = BoardPage {
         frame: frame(Some(key)),
         name: file.name.clone(),
@@ -180,7 +173,7 @@ fn page(app: &Weir, key: &Key, file: BoardFile, chosen: Chosen, only: Option<&st
         has_range: false,
         refresh_s: 0,
         panels: Vec::new(),
-        is_single: only.is_some(),
+        is_single: alone.is_some(),
         problem: None,
     };
     match &file.board {
@@ -191,7 +184,10 @@ fn page(app: &Weir, key: &Key, file: BoardFile, chosen: Chosen, only: Option<&st
             page.has_range = board.controls.contains(&Control::Range);
             page.refresh_s = board.refresh_s.unwrap_or(0);
             page.controls = controls(app, board, &page.chosen);
-            page.panels = parts(app, &file.name, board, &page.chosen, only);
+            page.panels = match alone {
+                Some(part) => vec![part],
+                None => parts(app, &file.name, board, &page.chosen),
+            };
         }
     }
     page
@@ -218,8 +214,8 @@ fn controls(app: &Weir, board: &Board, chosen: &Chosen) -> Vec<ControlField> {
     names.map(field).collect()
 }
 
-/// Makes the panels of a dashboard, or the one that is wanted.
-fn parts(app: &Weir, name: &str, board: &Board, chosen: &Chosen, only: Option<&str>) -> Vec<PanelPart> {
+/// Makes the panels of a dashboard.
+fn parts(app: &Weir, name: &str, board: &Board, chosen: &Chosen) -> Vec<PanelPart> {
     let now = clock::now();
     let part = |panel: &Result<PanelSpec, SpecProblem>| {
         let place = match panel {
@@ -236,13 +232,9 @@ fn parts(app: &Weir, name: &str, board: &Board, chosen: &Chosen, only: Option<&s
             _ if place.bad.is_some() => Panel::Failed(String::new()),
             _ => Panel::Loading,
         };
-        PanelPart { place: Place { is_single: only.is_some(), ..place }, panel, now }
+        PanelPart { place, panel, now }
     };
-    let is_wanted = |panel: &&Result<PanelSpec, SpecProblem>| match only {
-        None => true,
-        Some(slug) => panel.as_ref().is_ok_and(|panel| panel.slug == slug),
-    };
-    board.panels.iter().filter(is_wanted).map(part).collect()
+    board.panels.iter().map(part).collect()
 }
 
 fn empty_place(board: &str, chosen: &Chosen) -> Place {
@@ -274,7 +266,7 @@ fn place(app: &Weir, board: &str, panel: &PanelSpec, chosen: &Chosen, now: i64) 
         return place;
     }
     let catalogue = app.catalogue.load();
-    match crate::boards::checked(&format!("{board}.toml"), panel, &catalogue) {
+    match checked(&format!("{board}.toml"), panel, &catalogue) {
         Err(problem) => place.bad = Some(problem),
         Ok((query, _)) => {
             place.title = panel.title.clone().unwrap_or_else(|| query.title.clone());
@@ -296,111 +288,4 @@ fn choices(chosen: &Chosen) -> Vec<(String, String)> {
     let range = [("from", chosen.start()), ("to", chosen.to.as_str())];
     let range = range.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     range.chain(chosen.values.iter().cloned()).collect()
-}
-
-/// Asks a panel's question. What is wrong with the question or its answer is told inside of the panel.
-async fn answer(app: &App, key: &Key, name: &str, slug: &str, place: Place) -> Result<PanelPart, Problem> {
-    let now = clock::now();
-    let (finding, wanted) = (app.clone(), name.to_owned());
-    let file = blocking(move || finding.boards.find(&wanted)).await?.ok_or_else(|| no_board(name))?;
-    let missing = || Problem::not_found(format!("the dashboard {name} has no panel {slug:?}"));
-    let spec = file.board.as_ref().ok().and_then(|board| board.panel(slug)).ok_or_else(missing)?;
-    let panel = if spec.chart == Chart::Text {
-        Panel::Ready(Content::Text(paragraphs(&spec.text)))
-    } else if place.bad.is_some() {
-        Panel::Failed(String::new())
-    } else {
-        ask(app, key, spec, &place, now).await.map_or_else(|refused| Panel::Failed(reason(refused)), Panel::Ready)
-    };
-    Ok(PanelPart { place, panel, now })
-}
-
-async fn ask(app: &Weir, key: &Key, spec: &PanelSpec, place: &Place, now: i64) -> Result<Content, Problem> {
-    let catalogue = app.catalogue.load_full();
-    let query = catalogue.get(&spec.query).ok_or_else(|| Problem::not_found("the stored query is gone"))?;
-    let mut roles = resolve(&place.board, spec, query).map_err(|problem| Problem::invalid(problem.message))?;
-    let question = Question::new(spec, query, &choices(&place.chosen), now)?;
-    let bound = question.bind(query, now)?;
-    let _turn = app.boards.turn().await;
-    let table = rows(app, key, query, &bound).await?;
-    let before = if spec.compares { before(app, key, query, &question, (&roles, &table), now).await? } else { None };
-    if roles.y.is_empty() {
-        roles.y = table.columns.iter().map(|column| column.name.clone()).collect();
-    }
-    let (columns, is_cut) = (columns(&table, query), table.truncated);
-    let answered = Answered {
-        spec,
-        board: &place.board,
-        title: &place.title,
-        columns,
-        is_cut,
-        rows: table.rows,
-        x: roles.x,
-        y: roles.y,
-        series: roles.series,
-        before,
-        is_single: place.is_single,
-    };
-    Ok(answered.content(|| nothing(app, query, &bound)))
-}
-
-async fn rows(app: &Weir, key: &Key, query: &StoredQuery, bound: &Params) -> Result<JsonTable, Problem> {
-    Ok(to_json(sql::begin(app, key, &query.sql, bound).await?, ROWS_MAX).await?)
-}
-
-/// Finds a stat's number of the period before: in its answer, if the query tells it, else by asking once more.
-async fn before(
-    app: &Weir,
-    key: &Key,
-    query: &StoredQuery,
-    question: &Question,
-    (roles, table): (&Roles, &JsonTable),
-    now: i64,
-) -> Result<Option<f64>, Problem> {
-    let Some(column) = roles.y.first() else { return Ok(None) };
-    if let Some(told) = column_before(query, column) {
-        return Ok(number(table, &told));
-    }
-    let Some(question) = question.before() else { return Ok(None) };
-    let bound = question.bind(query, now)?;
-    Ok(number(&rows(app, key, query, &bound).await?, column))
-}
-
-fn number(table: &JsonTable, column: &str) -> Option<f64> {
-    let place = table.columns.iter().position(|known| known.name == column)?;
-    table.rows.first()?.get(place).and_then(Value::as_f64)
-}
-
-fn columns(table: &JsonTable, query: &StoredQuery) -> Vec<AnswerColumn> {
-    let column = |(name, ty): (&String, &String)| {
-        let doc = query.columns.iter().find(|column| column.name == *name);
-        AnswerColumn {
-            unit: Unit::from_name(doc.map_or("text", |doc| doc.unit.name())),
-            doc: doc.map(|doc| doc.doc.clone()).unwrap_or_default(),
-            name: name.clone(),
-            ty: ty.clone(),
-        }
-    };
-    table.columns.iter().map(|known| column((&known.name, &known.ty))).collect()
-}
-
-/// Says why an answer has no rows: nothing in this range, or nothing ever.
-fn nothing(app: &Weir, query: &StoredQuery, bound: &Params) -> String {
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let words: Vec<&str> = query.sql.split(|letter| !is_letter(letter)).collect();
-    let status = app.ingest.status();
-    let read: Vec<_> = status.tables.iter().filter(|(table, _)| words.contains(*table)).collect();
-    let never = !read.is_empty() && read.iter().all(|(_, table)| table.rows == 0);
-    if never {
-        let tables: Vec<&str> = read.iter().map(|(table, _)| **table).collect();
-        return format!(
-            "Never received: there is nothing in {} yet. The Overview shows how to send a first event.",
-            tables.join(", ")
-        );
-    }
-    if bound.get("mode").is_some_and(|mode| mode == "live") {
-        return "No live rule has any in this range. Rules that come with Weir begin in shadow: choose mode shadow."
-            .to_owned();
-    }
-    "Nothing in this range. Choose a longer one, or fewer conditions.".to_owned()
 }

@@ -146,7 +146,8 @@ impl About {
         state.snoozes.into_iter().find(|snooze| *snooze.rule == *rule)
     }
 
-    async fn snooze_until(&self, rule: &str, reason: &str, until: i64) -> Result<(), Problem> {
+    /// Snoozes a rule for it until then.
+    pub(super) async fn snooze_until(&self, rule: &str, reason: &str, until: i64) -> Result<(), Problem> {
         let mut body = json!({"entity_kind": self.kind.name(), "entity": self.entity, "until": clock::rfc3339(until)});
         if !reason.is_empty() {
             body["reason"] = Value::from(reason);
@@ -165,7 +166,8 @@ impl About {
         Ok(self.note(sentence, Undo::Snooze { rule: rule.to_owned(), before, set: None }))
     }
 
-    async fn end_snooze(&self, rule: &str) -> Result<(), Problem> {
+    /// Makes a rule count for it again.
+    pub(super) async fn end_snooze(&self, rule: &str) -> Result<(), Problem> {
         let (about, rule) = (self.clone(), rule.to_owned());
         let end = move || {
             let by = By { actor: &about.by, at: clock::now() };

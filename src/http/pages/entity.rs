@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use ::queries::Params;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dashboards::entity::{Asked, TABLES};
 use dashboards::{EntityPage, EvidencePage, Panel};
 
 use super::decided::{self, About, own_address, with_done};
-use super::issues::reason;
-use super::{Form, carry_out, field, forbidden, frame, html, problem, reviewed, rows, visitor};
+use super::{
+    Form, carry_out, field, fragment, fragment_reader, frame, html, may_review, panel, problem, reviewed, reviewer,
+    rows,
+};
 use crate::clock;
-use crate::control::{Key, Scope};
+use crate::control::Key;
 use crate::http::address::Named;
 use crate::http::entities::Known;
 use crate::http::error::Problem;
@@ -31,13 +33,10 @@ pub(crate) async fn entity(
     Named((kind, id)): Named<(String, String)>,
     request: Request,
 ) -> Response {
-    let key = match visitor(&app, request.headers(), request.uri()) {
+    let key = match reviewer(&app, request.headers(), request.uri()) {
         Ok(key) => key,
         Err(instead) => return instead,
     };
-    if !key.scopes.has(Scope::Review) {
-        return forbidden(&key, "review");
-    }
     if let Some(id) = id.strip_suffix(".json") {
         let shown = Known::look(&app, &key, &kind, id, None).await.and_then(|known| known.shown());
         return shown.map_or_else(IntoResponse::into_response, |shown| answer(&shown));
@@ -95,13 +94,6 @@ async fn page(app: &App, key: &Arc<Key>, (kind, id): (&str, &str), params: Param
     })
 }
 
-fn panel<T>(answer: Result<T, Problem>) -> Panel<T> {
-    match answer {
-        Ok(value) => Panel::Ready(value),
-        Err(refused) => Panel::Failed(reason(refused)),
-    }
-}
-
 /// `GET /fragments/e/{kind}/{id}/evidence`: the events behind its hits.
 pub(crate) async fn evidence(
     State(app): State<App>,
@@ -109,20 +101,14 @@ pub(crate) async fn evidence(
     headers: HeaderMap,
 ) -> Response {
     let found = async {
-        let key = app.sessions.key(&headers, &app.keyring, clock::now()).ok_or(Problem::Unauthorized)?;
-        if !key.scopes.has(Scope::Review) {
-            return Err(Problem::MissingScope("review"));
-        }
+        let key = fragment_reader(&app, &headers, may_review, "review")?;
         let about = About::read(&app, &key, &kind, &id)?;
         let now = clock::now();
         let state = app.verdicts.entity(about.kind, &about.entity, now);
         let asked = Asked { kind: about.kind.name().to_owned(), id: about.entity, ..Asked::default() };
         Ok(EvidencePage { now, asked, proofs: Panel::Ready(found::proofs(&app, &state).await) })
     };
-    match found.await {
-        Ok(page) => html(StatusCode::OK, page.fragment()),
-        Err(refused) => ([(header::CACHE_CONTROL, "no-store")], refused).into_response(),
-    }
+    fragment(found.await.map(|page: EvidencePage| page.fragment()))
 }
 
 /// `POST /e/{kind}/{id}/{what}`: an override, its end, a label, a snooze, its end.

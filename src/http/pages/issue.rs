@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use ::queries::Params;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use dashboards::issue::{Asked, Done, IssuePage, Part, Samples, Trend};
 use dashboards::trend::Buckets;
-use dashboards::{IssuePartPage, PageError, Panel, SampleEventPage};
+use dashboards::{IssuePartPage, SampleEventPage};
 use ingest::Purpose;
 use serde_json::json;
 
 pub(crate) use review::{decide, merge, split};
 
-use super::issues::{reason, releases};
+use super::issues::releases;
 use super::rows::{self, Row};
-use super::{forbidden, frame, html, problem, reader};
+use super::{forbidden, fragment, fragment_reader, frame, html, may_query, panel, problem, reader, reason};
 use crate::clock;
 use crate::control::{Key, Scope};
 use crate::http::address::Named;
@@ -119,13 +119,6 @@ async fn page(app: &App, key: &Key, asked: Asked, done: Option<Done>) -> Result<
     })
 }
 
-fn panel<T>(answer: Result<T, Problem>) -> Panel<T> {
-    match answer {
-        Ok(value) => Panel::Ready(value),
-        Err(refused) => Panel::Failed(reason(refused)),
-    }
-}
-
 async fn trend(asker: &Asker<'_>, mut params: Params, buckets: Buckets) -> Result<Trend, Problem> {
     params.insert("bucket".to_owned(), json!(buckets.interval()));
     let points = asker.ask("issue_releases", params, POINTS_MAX).await?.rows;
@@ -174,7 +167,7 @@ pub(crate) async fn issue_part(
     request: Request,
 ) -> Response {
     let read = || -> Result<_, Problem> {
-        let key = fragment_reader(&app, request.headers())?;
+        let key = piece_reader(&app, request.headers())?;
         Ok((key, asked(&given(&request, &["since"])?, id)))
     };
     let made = match read() {
@@ -196,7 +189,7 @@ pub(crate) async fn issue_event(
     Named((id, event)): Named<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let made = match fragment_reader(&app, &headers) {
+    let made = match piece_reader(&app, &headers) {
         Ok(key) => event_page(&app, &key, Asked { id, event, ..Asked::default() }).await,
         Err(refused) => Err(refused),
     };
@@ -210,17 +203,8 @@ async fn event_page(app: &App, key: &Key, asked: Asked) -> Result<SampleEventPag
         .ok_or_else(|| Problem::not_found("there is no such error of this issue"))
 }
 
-/// Returns the key of whoever asks for a piece of a page.
-fn fragment_reader(app: &App, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
-    let key = app.sessions.key(headers, &app.keyring, clock::now()).ok_or(Problem::Unauthorized)?;
-    let may_see = key.scopes.has(Scope::Query) && sees_errors(&key);
-    if may_see { Ok(key) } else { Err(Problem::MissingScope("query and the purposes reliability and product")) }
-}
-
-/// Answers with a piece of a page. Refusals are answered as to programs: the page that asked says what they mean.
-fn fragment(made: Result<Result<String, PageError>, Problem>) -> Response {
-    match made {
-        Ok(page) => html(StatusCode::OK, page),
-        Err(refused) => ([(header::CACHE_CONTROL, "no-store")], refused).into_response(),
-    }
+/// Returns the key of whoever asks for a piece of the page.
+fn piece_reader(app: &App, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
+    let may_see = |key: &Key| may_query(key) && sees_errors(key);
+    fragment_reader(app, headers, may_see, "query and the purposes reliability and product")
 }

@@ -13,7 +13,7 @@ use ingest::{Kind, Purpose};
 use serde_json::json;
 
 use super::rows::{self, Row};
-use super::{Form, carry_out, field, fields, forbidden, frame, html, origin, problem, reader, reviewed, sentence};
+use super::{Form, carry_out, field, fields, forbidden, frame, html, origin, panel, problem, reader, reason, reviewed};
 use crate::clock;
 use crate::control::{By, Key, Scope};
 use crate::http::App;
@@ -114,10 +114,7 @@ async fn find(app: &App, key: &Key, asked: &Asked) -> Shown {
         (counts, asker.ask("error_releases", ranged, ROWS_MAX).await)
     };
     let (list, (counts, sources)) = tokio::join!(list(&asker, asked, &filters), beside);
-    let list = match list {
-        Ok(list) => Panel::Ready(list),
-        Err(refused) => Panel::Failed(reason(refused)),
-    };
+    let list = panel(list);
     let counts = counts.map(|found| found.rows).unwrap_or_default();
     let counted = |row: &Row| Some((IssueState::parse(&rows::text(row, "state"))?, rows::count(row, "issues")));
     let mut counts: Vec<(IssueState, u64)> = counts.iter().filter_map(counted).collect();
@@ -212,13 +209,6 @@ fn decision_words(stored: &Stored, now: i64) -> String {
         (Status::Ignored, _, _, _, Some(events)) => format!("{} of {events} errors", stored.events_since),
         _ => String::new(),
     }
-}
-
-/// Says why there is no answer, and what to do.
-pub(in crate::http) fn reason(refused: Problem) -> String {
-    let (_, message, hint) = refused.into_words();
-    let hint = hint.map(|hint| format!(" {}", sentence(&hint))).unwrap_or_default();
-    format!("{}{hint}", sentence(&message))
 }
 
 /// Lists the releases of rows of `error_releases`, the newest first: by when the first error of each came, in whatever

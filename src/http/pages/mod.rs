@@ -9,7 +9,7 @@ mod issues;
 mod pipeline;
 mod privacy;
 mod queue;
-mod reasons;
+pub(in crate::http) mod reasons;
 mod restrictions;
 pub(in crate::http) mod rows;
 pub(crate) mod rule;
@@ -26,7 +26,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::{
-    CONTENT_SECURITY_POLICY, Frame, OverviewPage, PageError, ProblemPage, SignInError, SignInPage, local_path,
+    CONTENT_SECURITY_POLICY, Frame, OverviewPage, PageError, Panel, ProblemPage, SignInError, SignInPage, local_path,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +35,6 @@ pub(crate) use board::{board, board_fragment, board_panel, boards};
 pub(crate) use decided::undo;
 pub(crate) use entity::{decide as decide_entity, entity, evidence};
 pub(crate) use issue::{decide as decide_issue, issue, issue_event, issue_part, merge, split};
-pub(in crate::http) use issues::reason;
 pub(crate) use issues::{decide as decide_issues, issues};
 pub(crate) use pipeline::{pipeline, pipeline_fragment};
 pub(crate) use privacy::data;
@@ -43,6 +42,7 @@ pub(crate) use queue::{decide as decide_waiting, review};
 pub(crate) use restrictions::{restrictions, revoke};
 pub(crate) use session::session;
 pub(crate) use settings::{make_key, revoke_key, settings};
+pub(in crate::http) use verdicts::NAMED;
 pub(crate) use verdicts::{decision, verdicts, verdicts_fragment};
 
 use crate::clock;
@@ -62,10 +62,10 @@ const READERS: Scopes = Scopes::of(&[Scope::Query, Scope::Review, Scope::Admin])
 fn frame(key: Option<&Key>) -> Frame {
     Frame {
         key: key.map(|key| key.name.to_string()),
-        may_query: key.is_some_and(|key| key.scopes.has(Scope::Query)),
+        may_query: key.is_some_and(may_query),
         may_admin: key.is_some_and(|key| key.scopes.has(Scope::Admin)),
         may_see_verdicts: key.is_some_and(verdicts::sees_verdicts),
-        may_review: key.is_some_and(|key| key.scopes.has(Scope::Review)),
+        may_review: key.is_some_and(may_review),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -77,10 +77,31 @@ fn reader(app: &Weir, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Key>, Respon
     looker(app, headers, uri, Scope::Query)
 }
 
-/// As [`reader`], for a part of a page: there is no form to sign in, the page's scripts say what is to do.
-fn fragment_reader(app: &Weir, headers: &HeaderMap) -> Result<Arc<Key>, Problem> {
+/// As [`reader`], for a piece of a page, which those may have that `may_see` says; `needs` says whom. There is no form to sign in.
+fn fragment_reader(
+    app: &Weir,
+    headers: &HeaderMap,
+    may_see: impl Fn(&Key) -> bool,
+    needs: &'static str,
+) -> Result<Arc<Key>, Problem> {
     let key = app.sessions.key(headers, &app.keyring, clock::now()).ok_or(Problem::Unauthorized)?;
-    if key.scopes.has(Scope::Query) { Ok(key) } else { Err(Problem::MissingScope("query")) }
+    if may_see(&key) { Ok(key) } else { Err(Problem::MissingScope(needs)) }
+}
+
+/// Answers with a piece of a page. Refusals are answered as to programs: the page that asked says what they mean.
+fn fragment(made: Result<Result<String, PageError>, Problem>) -> Response {
+    match made {
+        Ok(page) => html(StatusCode::OK, page),
+        Err(refused) => ([(header::CACHE_CONTROL, "no-store")], refused).into_response(),
+    }
+}
+
+fn may_query(key: &Key) -> bool {
+    key.scopes.has(Scope::Query)
+}
+
+fn may_review(key: &Key) -> bool {
+    key.scopes.has(Scope::Review)
 }
 
 /// As [`reader`], of a page that needs the scope review.
@@ -196,6 +217,18 @@ fn problem(key: &Key, refused: Problem, back: &str) -> Response {
     html(status, page.page())
 }
 
+/// Says why there is no answer, and what to do.
+pub(in crate::http) fn reason(refused: Problem) -> String {
+    let (_, message, hint) = refused.into_words();
+    let hint = hint.map(|hint| format!(" {}", sentence(&hint))).unwrap_or_default();
+    format!("{}{hint}", sentence(&message))
+}
+
+/// Makes a part of a page of an answer, or of why there is none.
+pub(in crate::http) fn panel<T>(answer: Result<T, Problem>) -> Panel<T> {
+    answer.map_or_else(|refused| Panel::Failed(reason(refused)), Panel::Ready)
+}
+
 /// Makes a sentence of a message, which begins small and ends without a stop.
 fn sentence(message: &str) -> String {
     let mut letters = message.chars();
@@ -247,10 +280,11 @@ pub(crate) async fn overview(State(app): State<App>, headers: HeaderMap, uri: Ur
 
 /// `GET /fragments/overview/day`: the last day.
 pub(crate) async fn overview_day(State(app): State<App>, headers: HeaderMap) -> Response {
-    match fragment_reader(&app, &headers) {
-        Ok(key) => html(StatusCode::OK, app.overview.day(&app, &key, clock::now()).await.fragment()),
-        Err(refused) => refused.into_response(),
-    }
+    let made = match fragment_reader(&app, &headers, may_query, "query") {
+        Ok(key) => Ok(app.overview.day(&app, &key, clock::now()).await.fragment()),
+        Err(refused) => Err(refused),
+    };
+    fragment(made)
 }
 
 /// `GET /fragments/overview`: what changes of the Overview.

@@ -4,21 +4,21 @@
 use ::queries::Params;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use dashboards::pipeline::{Gauge, Health, KeyTally, Latency, Pace, Refused, RuleFigures, TableFigures, Unit};
 use dashboards::{Panel, PipelinePage};
 use ingest::{DatabaseStatus, Kind, Status};
 use serde_json::json;
 
-use super::issues::reason;
 use super::rows::{self, Row};
-use super::{frame, html, problem, reader};
+use super::{fragment, fragment_reader, frame, html, may_query, panel, problem, reader};
 use crate::clock;
-use crate::control::{Key, Scope};
+use crate::control::Key;
 use crate::http::error::Problem;
 use crate::http::issues::given;
 use crate::http::{App, STREAMS_MAX, Weir, ask, overview};
 use crate::pace;
+use crate::rulebook::RulesStatus;
 use crate::verdict::{DECISIONS_WAITING_MAX, LINKED_GUESTS_MAX, REQUEST_IDS_MAX, VerdictStatus};
 
 /// Reasons of refused events that are listed.
@@ -35,23 +35,18 @@ pub(crate) async fn pipeline(State(app): State<App>, request: Request) -> Respon
         Err(refused) => return problem(&key, refused, "/pipeline"),
     };
     let mut page = live(&app, &key).await;
-    page.refused = match refused(&app, &key, &since).await {
-        Ok(rows) => Panel::Ready(rows),
-        Err(refused) => Panel::Failed(reason(refused)),
-    };
+    page.refused = panel(refused(&app, &key, &since).await);
     page.since = since;
     html(StatusCode::OK, page.page())
 }
 
 /// `GET /fragments/pipeline`: what changes of the page.
 pub(crate) async fn pipeline_fragment(State(app): State<App>, headers: HeaderMap) -> Response {
-    let Some(key) = app.sessions.key(&headers, &app.keyring, clock::now()) else {
-        return Problem::Unauthorized.into_response();
+    let made = match fragment_reader(&app, &headers, may_query, "query") {
+        Ok(key) => Ok(live(&app, &key).await.fragment()),
+        Err(refused) => Err(refused),
     };
-    if !key.scopes.has(Scope::Query) {
-        return Problem::MissingScope("query").into_response();
-    }
-    html(StatusCode::OK, live(&app, &key).await.fragment())
+    fragment(made)
 }
 
 async fn refused(app: &Weir, key: &Key, since: &str) -> Result<Vec<Refused>, Problem> {
@@ -91,7 +86,7 @@ async fn live(app: &App, key: &Key) -> PipelinePage {
         pace: pace(&app.pace.recent()),
         minutes,
         keys: tallies(&status),
-        health: health(app, &status, &verdicts),
+        health: health(app, &status, &verdicts, &rules),
         tables: tables(&status),
         gauges: gauges(app, &status, &verdicts),
         rules: RuleFigures {
@@ -157,8 +152,7 @@ fn tables(status: &Status) -> Vec<TableFigures> {
     Kind::ALL.into_iter().filter_map(figures).collect()
 }
 
-fn health(app: &Weir, status: &Status, verdicts: &VerdictStatus) -> Health {
-    let rules = app.rulebook.status();
+fn health(app: &Weir, status: &Status, verdicts: &VerdictStatus, rules: &RulesStatus) -> Health {
     let geo = app.enricher.status();
     let problem = |database: DatabaseStatus| database.problem.filter(|_| database.path.is_some());
     Health {

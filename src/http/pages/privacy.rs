@@ -3,16 +3,15 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dashboards::DataPage;
 use dashboards::privacy::{
     Access, AccessAsked, AccessLine, Field, Fields, FieldsAsked, PURPOSES, Purpose, StoredTable, View,
 };
-use dashboards::{DataPage, Panel};
 use ingest::{Kind, Status};
 use serde_json::{Value, json};
 
-use super::issues::reason;
 use super::rows::{self, Row};
-use super::{frame, html, problem, reader};
+use super::{frame, html, panel, problem, reader};
 use crate::clock;
 use crate::control::{AuditFilter, AuditLine, Key, Scope};
 use crate::http::error::Problem;
@@ -57,11 +56,7 @@ async fn view(app: &App, key: &Key, params: &Row) -> Result<View, Problem> {
                 before: text("before"),
             };
             let filter = filter(params)?;
-            let found = match access(app, filter).await {
-                Ok(access) => Panel::Ready(access),
-                Err(refused) => Panel::Failed(reason(refused)),
-            };
-            Ok(View::Access(Box::new(found), asked))
+            Ok(View::Access(Box::new(panel(access(app, filter).await)), asked))
         }
         _ => Err(Problem::invalid("tab is fields or access, or not given")),
     }

@@ -12,12 +12,10 @@ use dashboards::{Panel, ReviewPage};
 use serde_json::json;
 
 use super::decided::{self, About, own_address, with_done};
-use super::issues::reason;
 use super::rows;
 use super::verdicts::limit;
-use super::{Form, carry_out, field, forbidden, frame, html, problem, reasons, reviewed, visitor};
+use super::{Form, carry_out, field, frame, html, problem, reason, reasons, reviewed, reviewer};
 use crate::clock;
-use crate::control::Scope;
 use crate::http::ask::ask_stored;
 use crate::http::error::Problem;
 use crate::http::issues::given;
@@ -31,13 +29,10 @@ type Entity = (EntityKind, Arc<str>);
 
 /// `GET /verdicts/review`: the queue.
 pub(crate) async fn review(State(app): State<App>, request: Request) -> Response {
-    let key = match visitor(&app, request.headers(), request.uri()) {
+    let key = match reviewer(&app, request.headers(), request.uri()) {
         Ok(key) => key,
         Err(instead) => return instead,
     };
-    if !key.scopes.has(Scope::Review) {
-        return forbidden(&key, "review");
-    }
     let (asked, done) = match given(&request, &KNOWN).and_then(|params| read(&params)) {
         Ok(read) => read,
         Err(refused) => return problem(&key, refused, "/verdicts/review"),

@@ -9,7 +9,7 @@ use super::rows;
 use crate::http::App;
 
 /// Reads a list of reasons that the tables keep as JSON text.
-pub(super) fn from_text(app: &App, text: &str) -> Vec<Reason> {
+pub(in crate::http) fn from_text(app: &App, text: &str) -> Vec<Reason> {
     let list: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
     list.iter().map(|reason| from_json(app, reason)).collect()
 }
@@ -72,6 +72,7 @@ fn event(event: &Value) -> EventRow {
     }
 }
 
-fn title(app: &App, rule: &str) -> String {
+/// Returns the title of a rule; nothing for what is none, an override or a limit.
+pub(in crate::http) fn title(app: &App, rule: &str) -> String {
     app.rulebook.get(rule).map(|(rule, _)| rule.headers.title.to_string()).unwrap_or_default()
 }

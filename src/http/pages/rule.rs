@@ -5,8 +5,8 @@ mod found;
 
 use ::queries::Params;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use dashboards::rule::{Asked, BacktestPage, Deed, Diff, Done, Editor, RuleHits, TEMPLATE, Wrong};
 use dashboards::rules::{Disagreement, Precision};
 use dashboards::trend::Buckets;
@@ -15,10 +15,9 @@ use serde_json::json;
 
 pub(crate) use change::{delete, end_snooze, restore, save, set_mode, snooze};
 
-use super::issues::reason;
 use super::rows;
 use super::rules::{self, WEEK_US, is_trip, set_mode_of, to_disagreement, to_precision, to_problem};
-use super::{frame, html, problem, reviewer};
+use super::{fragment, fragment_reader, frame, html, may_review, panel, problem, reason, reviewer};
 use crate::clock;
 use crate::control::{Key, Scope, StoredText};
 use crate::http::address::Named;
@@ -77,19 +76,13 @@ pub(crate) async fn backtest(
     headers: HeaderMap,
 ) -> Response {
     let read = async {
-        let key = app.sessions.key(&headers, &app.keyring, clock::now()).ok_or(Problem::Unauthorized)?;
-        if !key.scopes.has(Scope::Review) {
-            return Err(Problem::MissingScope("review"));
-        }
+        fragment_reader(&app, &headers, may_review, "review")?;
         let test = kept_backtest(&app, &id, &backtest).await?;
         let test = test.ok_or_else(|| Problem::not_found("there is no such backtest of this rule"))?;
         let asked = Asked { name: id.clone(), ..Asked::default() };
         Ok(BacktestPage { now: clock::now(), asked, test })
     };
-    match read.await {
-        Ok(page) => html(StatusCode::OK, page.fragment()),
-        Err(refused) => ([(header::CACHE_CONTROL, "no-store")], refused).into_response(),
-    }
+    fragment(read.await.map(|page: BacktestPage| page.fragment()))
 }
 
 async fn kept_backtest(app: &App, rule: &str, id: &str) -> Result<Option<dashboards::rule::Backtest>, Problem> {
@@ -230,13 +223,6 @@ async fn hits(app: &App, view: &RuleView, now: i64, of_rule: impl Fn() -> Params
         rows: found::hits(&newest.rows, &view.report.version, open),
         is_truncated: newest.is_truncated,
     })
-}
-
-fn panel<T>(answer: Result<T, Problem>) -> Panel<T> {
-    match answer {
-        Ok(value) => Panel::Ready(value),
-        Err(refused) => Panel::Failed(reason(refused)),
-    }
 }
 
 fn map<T, U>(panel: Panel<T>, with: impl FnOnce(T) -> U) -> Panel<U> {

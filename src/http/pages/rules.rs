@@ -8,14 +8,13 @@ use ::queries::catalogue::SourceProblem;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dashboards::RulesPage;
 use dashboards::rules::{Asked, Disagreement, Figures, Origin, Precision, RuleFigures, RuleMode, RuleProblem, RuleRow};
 use dashboards::trend::Buckets;
-use dashboards::{Panel, RulesPage};
 use serde_json::json;
 
-use super::issues::reason;
 use super::rows::{self, Row};
-use super::{frame, html, problem, reviewer};
+use super::{frame, html, panel, problem, reviewer};
 use crate::clock;
 use crate::control::StoredMode;
 use crate::http::ask::ask_stored;
@@ -49,10 +48,7 @@ pub(crate) async fn rules(State(app): State<App>, request: Request) -> Response 
         Ok(modes) => modes,
         Err(refused) => return problem(&key, refused, "/rules"),
     };
-    let figures = match figures(&app, now).await {
-        Ok(figures) => Panel::Ready(figures),
-        Err(refused) => Panel::Failed(reason(refused)),
-    };
+    let figures = panel(figures(&app, now).await);
     let page = RulesPage {
         frame: frame(Some(&key)),
         now,

@@ -4,14 +4,13 @@ use ::queries::Params;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use dashboards::SessionPage;
 use dashboards::session::{Asked, Facts, Happening, Kind, ROWS_MAX, Timeline};
-use dashboards::{Panel, SessionPage};
 use ingest::Purpose;
 use serde_json::{Value, json};
 
-use super::issues::reason;
 use super::rows::{self, Row};
-use super::{forbidden, frame, html, problem, reader};
+use super::{forbidden, frame, html, panel, problem, reader};
 use crate::clock;
 use crate::control::{Key, Scope};
 use crate::http::App;
@@ -76,15 +75,9 @@ async fn page(app: &App, key: &Key, asked: Asked) -> Result<SessionPage, Problem
     Ok(SessionPage {
         frame: frame(Some(key)),
         now: clock::now(),
-        facts: match facts {
-            Ok(mut found) => Panel::Ready(found.rows.pop().map(|row| to_facts(&row))),
-            Err(refused) => Panel::Failed(reason(refused)),
-        },
+        facts: panel(facts.map(|mut found| found.rows.pop().map(|row| to_facts(&row)))),
         devices,
-        timeline: match timeline {
-            Ok(timeline) => Panel::Ready(timeline),
-            Err(refused) => Panel::Failed(reason(refused)),
-        },
+        timeline: panel(timeline),
         unseen: unseen(key),
         may_review: key.scopes.has(Scope::Review),
         asked,

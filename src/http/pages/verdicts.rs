@@ -3,15 +3,17 @@
 use ::queries::Params;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use dashboards::verdicts::{Asked, Feed, FeedRow, ROWS_MAX, ROWS_USUAL, VERDICTS};
-use dashboards::{DecisionPage, Panel, VerdictsPage};
+use dashboards::{DecisionPage, VerdictsPage};
 use ingest::{Kind, Purpose};
 use serde_json::{Value, json};
 
-use super::issues::reason;
 use super::rows::{self, Row};
-use super::{decided, forbidden, frame, html, origin, problem, queue, reasons, visitor};
+use super::{
+    decided, forbidden, fragment, fragment_reader, frame, html, origin, panel, problem, queue, reasons, reviewer,
+    visitor,
+};
 use crate::clock;
 use crate::control::{Key, Scope};
 use crate::http::App;
@@ -25,7 +27,7 @@ use crate::verdict::Explain;
 /// The parameters of the feed's address.
 const KNOWN: [&str; 7] = ["verdict", "action", "rule", "entity", "since", "limit", "done"];
 /// The columns that name who was asked about, and the kinds they stand for.
-const NAMED: [(&str, &str); 5] = [
+pub(in crate::http) const NAMED: [(&str, &str); 5] = [
     ("account_id", "account"),
     ("guest_id", "guest"),
     ("device_id", "device"),
@@ -59,20 +61,13 @@ pub(crate) async fn verdicts(State(app): State<App>, request: Request) -> Respon
 
 /// `GET /fragments/verdicts`: what changes of the feed.
 pub(crate) async fn verdicts_fragment(State(app): State<App>, request: Request) -> Response {
-    let Some(key) = app.sessions.key(request.headers(), &app.keyring, clock::now()) else {
-        return Problem::Unauthorized.into_response();
-    };
-    if !sees_verdicts(&key) {
-        return Problem::MissingScope("query and the purpose abuse").into_response();
-    }
-    let page = match given(&request, &KNOWN) {
-        Ok(params) => page(&app, &key, params, origin(request.headers())).await,
+    let key = fragment_reader(&app, request.headers(), sees_verdicts, "query and the purpose abuse");
+    let read = key.and_then(|key| Ok((key, given(&request, &KNOWN)?, origin(request.headers()))));
+    let made = match read {
+        Ok((key, params, origin)) => page(&app, &key, params, origin).await,
         Err(refused) => Err(refused),
     };
-    match page {
-        Ok(page) => html(StatusCode::OK, page.fragment()),
-        Err(refused) => refused.into_response(),
-    }
+    fragment(made.map(|page| page.fragment()))
 }
 
 /// Makes the whole page; how many wait is counted for it alone, not for each look at the feed.
@@ -87,10 +82,7 @@ async fn whole(app: &App, key: &Key, params: Params, origin: String) -> Result<V
 async fn page(app: &App, key: &Key, params: Params, origin: String) -> Result<VerdictsPage, Problem> {
     let (asked, now) = (asked(&params)?, clock::now());
     let may_review = key.scopes.has(Scope::Review);
-    let feed = match feed(app, key, &asked).await {
-        Ok(feed) => Panel::Ready(feed),
-        Err(refused) => Panel::Failed(reason(refused)),
-    };
+    let feed = panel(feed(app, key, &asked).await);
     let (rules, _) = app.rulebook.list(now);
     let rules = rules.into_iter().map(|view| view.report.name.to_string()).collect();
     let stored = app.ingest.status().tables.get(Kind::Verdicts.table()).is_some_and(|table| table.rows > 0);
@@ -171,13 +163,10 @@ fn to_row(app: &App, row: &Row) -> FeedRow {
 
 /// `GET /verdicts/{id}`: one decision.
 pub(crate) async fn decision(State(app): State<App>, Named(id): Named, headers: HeaderMap, uri: Uri) -> Response {
-    let key = match visitor(&app, &headers, &uri) {
+    let key = match reviewer(&app, &headers, &uri) {
         Ok(key) => key,
         Err(instead) => return instead,
     };
-    if !key.scopes.has(Scope::Review) {
-        return forbidden(&key, "review");
-    }
     match find_decision(&app, &id, Explain::Rows).await {
         Ok(found) => html(StatusCode::OK, decision_page(&app, &key, &found).page()),
         Err(refused) => problem(&key, refused, "/verdicts"),

@@ -13,7 +13,7 @@ use crate::http::error::Problem;
 use crate::http::evidence::Evidence;
 use crate::http::pages::reasons;
 use crate::http::pages::rows::{self, Row};
-use crate::verdict::{EntityState, Override, Snooze as Stored, Verdict, Why};
+use crate::verdict::{EntityState, Override, Snooze as Stored, Why};
 
 /// Rows of the timeline: a page is read, not searched.
 const TIMELINE_MAX: usize = 50;
@@ -147,9 +147,4 @@ pub(super) async fn proofs(app: &App, state: &EntityState) -> Vec<Proof> {
     let mut told = json!({"reasons": hits});
     Evidence::new(app.clone()).add_to(&mut told).await;
     told["reasons"].as_array().into_iter().flatten().map(|reason| reasons::proof(app, reason)).collect()
-}
-
-/// Names a verdict for a mark; nothing where it is plain.
-pub(super) fn mark(verdict: Verdict) -> String {
-    verdict.name().to_owned()
 }

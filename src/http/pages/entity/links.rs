@@ -6,7 +6,6 @@ use ::queries::{EntityKind, Params, Tables};
 use dashboards::entity::{Edge, Links, Node};
 use serde_json::json;
 
-use super::found::mark;
 use crate::clock;
 use crate::http::App;
 use crate::http::ask::ask_stored;
@@ -100,10 +99,10 @@ fn stand(app: &App, node: &mut Node) {
     // The members of a component are all hits there are, looked through: not for every node.
     if kind == EntityKind::Component {
         let found = app.verdicts.overrides().find(kind, &node.id, now);
-        node.verdict = found.map(|found| mark(found.verdict)).unwrap_or_default();
+        node.verdict = found.map(|found| found.verdict.name().to_owned()).unwrap_or_default();
         return;
     }
     let state = app.verdicts.entity(kind, &node.id, now);
-    node.verdict = mark(app.verdicts.standing(kind, &state, now).verdict);
+    node.verdict = app.verdicts.standing(kind, &state, now).verdict.name().to_owned();
     node.score = u64::from(::queries::points_to_score(state.hits.iter().map(|(hit, _)| hit.points)));
 }

@@ -10,12 +10,13 @@ use dashboards::issue::{
 };
 use serde_json::{Value, json};
 
-use super::{ROWS_MAX, panel};
+use super::ROWS_MAX;
 use crate::artifacts::{Frame, ResolvedFrame};
 use crate::http::App;
 use crate::http::error::Problem;
 use crate::http::issues::{Asker, event as parsed};
 use crate::http::pages::issues::state;
+use crate::http::pages::panel;
 use crate::http::pages::rows::{self, Row};
 
 /// Paying workspaces that are listed.

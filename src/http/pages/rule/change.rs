@@ -8,17 +8,16 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dashboards::address;
 use dashboards::rule::{Asked, Deed, SNOOZES, Wrong};
-use serde_json::json;
 
 use super::{new_page, page};
 use crate::clock;
-use crate::control::{By, Key, Scope};
+use crate::control::{Key, Scope};
 use crate::http::address::Named;
 use crate::http::error::Problem;
+use crate::http::pages::decided::About;
 use crate::http::pages::{Form, carry_out, field, html, posted_up_to, problem, reviewed};
 use crate::http::rules::{NewMode, set_mode as put_mode, unknown};
 use crate::http::{App, blocking, own_rules};
-use crate::verdict::parse_kind;
 
 /// The largest form with a text: every letter of it escaped.
 const TEXT_FORM_BYTES_MAX: usize = 3 * RULE_BYTES_MAX + (4 << 10);
@@ -154,21 +153,15 @@ pub(crate) async fn snooze(State(app): State<App>, Named(id): Named, request: Re
     let Some(days) = days(written(&form, "for")) else {
         return problem(&key, Problem::invalid("a snooze lasts 1, 7, 30 or 180 days"), &back);
     };
-    let now = clock::now();
-    let body = json!({
-        "entity_kind": written(&form, "entity_kind"),
-        "entity": written(&form, "entity"),
-        // A little less than the longest, which is counted from when it is read.
-        "until": clock::rfc3339(now + days * DAY_US - 1_000_000),
-        "reason": written(&form, "reason"),
-    });
-    let (by, name) = (Arc::clone(&key), id.clone());
-    let work = async move {
-        blocking(move || app.verdicts.snooze(&name, body.to_string().as_bytes(), &by.name, now))
-            .await?
-            .map_err(Problem::from)
+    let about = match About::read(&app, &key, written(&form, "entity_kind"), written(&form, "entity")) {
+        Ok(about) => about,
+        Err(refused) => return problem(&key, refused, &back),
     };
-    carry_out(&key, &back, work, |_| format!("{}#snoozes", told(&id, Deed::Snoozed, ""))).await
+    // A little less than the longest, which is counted from when it is read.
+    let until = clock::now() + days * DAY_US - 1_000_000;
+    let (name, reason) = (id.clone(), written(&form, "reason").to_owned());
+    let work = async move { about.snooze_until(&name, &reason, until).await };
+    carry_out(&key, &back, work, |()| format!("{}#snoozes", told(&id, Deed::Snoozed, ""))).await
 }
 
 /// Reads one of the times that the page offers.
@@ -183,18 +176,12 @@ pub(crate) async fn end_snooze(State(app): State<App>, Named(id): Named, request
         Err(instead) => return instead,
     };
     let back = address_of(&id);
-    let kind = match parse_kind(written(&form, "entity_kind")) {
-        Ok(kind) => kind,
-        Err(refused) => return problem(&key, refused.into(), &back),
+    let about = match About::read(&app, &key, written(&form, "entity_kind"), field(&form, "entity")) {
+        Ok(about) => about,
+        Err(refused) => return problem(&key, refused, &back),
     };
-    // The page names the entity as it is kept: an address by its hash.
-    let (by, name, entity) = (Arc::clone(&key), id.clone(), field(&form, "entity").to_owned());
-    let work = async move {
-        let by_at = clock::now();
-        blocking(move || app.verdicts.end_snooze(&name, (kind, &entity), By { actor: &by.name, at: by_at }))
-            .await?
-            .map_err(Problem::from)
-    };
+    let name = id.clone();
+    let work = async move { about.end_snooze(&name).await };
     carry_out(&key, &back, work, |()| told(&id, Deed::SnoozeEnded, "")).await
 }
 
