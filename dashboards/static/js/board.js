@@ -1,5 +1,8 @@
 // What a dashboard adds to its panels: asking again in time, a marked range as the range of all, marks that lead somewhere, and
 // saying of what time numbers are when no newer ones can be had.
+import { make } from "./dom.js";
+import { failure, signIn } from "./parts.js";
+
 const form = document.querySelector("[data-board-form]");
 const line = document.querySelector("[data-board-refresh]");
 
@@ -85,22 +88,15 @@ if (line) {
 const stale = (event) => {
   const panel = event.target;
   if (!panel.matches?.("[data-board-panel]:not([data-part])")) return;
-  const status = event.detail.ctx?.response?.status;
-  const why = status === 401 ? "Your session has ended." : status ? `The server answered ${status}.` : "The server cannot be reached.";
+  const why = failure(event);
   panel.classList.add("is-stale");
   panel.querySelector("[data-board-stale]")?.remove();
-  const notice = document.createElement("div");
-  notice.className = "notice notice-stale";
+  const notice = make("div", "notice notice-stale");
   notice.dataset.boardStale = "";
   notice.setAttribute("role", "alert");
-  const words = document.createElement("p");
-  words.textContent = `${why} These numbers are as of ${panel.querySelector("[data-as-of]")?.textContent ?? "before"}. `;
-  if (status === 401) {
-    const link = document.createElement("a");
-    link.href = location.pathname + location.search;
-    link.textContent = "Sign in again";
-    words.append(link);
-  }
+  const asOf = panel.querySelector("[data-as-of]")?.textContent ?? "before";
+  const words = make("p", "", `${why} These numbers are as of ${asOf}. `);
+  if (why.startsWith("Your session")) words.append(signIn());
   notice.append(words);
   panel.querySelector(".panel-head").after(notice);
 };

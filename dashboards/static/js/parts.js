@@ -1,12 +1,14 @@
 // What htmx leaves open about parts that are asked for when they are looked at: saying why one did not come, trying again, and
 // closing what a button opened.
-const failure = (event) => {
+/** Says why an answer did not come. */
+export const failure = (event) => {
   const status = event.detail.ctx?.response?.status;
   if (status === 401) return "Your session has ended.";
   return status ? `The server answered ${status}.` : "The server cannot be reached.";
 };
 
-const signIn = () => {
+/** Makes a link to the form to sign in, which leads back here. */
+export const signIn = () => {
   const link = document.createElement("a");
   link.href = location.pathname + location.search; // Who is not signed in is shown the form there.
   link.textContent = "Sign in again";
